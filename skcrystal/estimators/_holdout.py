@@ -1,0 +1,66 @@
+"""A part of the training set, held back."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..graphs import CrystalGraphs
+
+
+def formula_ids(graphs: CrystalGraphs) -> NDArray[np.int64]:
+    """Number the reduced formulas of n crystals: equal formula, equal number.
+
+    Parameters
+    ----------
+    graphs : CrystalGraphs
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    width = 119
+    crystal = np.repeat(np.arange(len(graphs)), graphs.n_atoms)
+    counts = np.bincount(
+        crystal * width + graphs.atomic_numbers, minlength=len(graphs) * width
+    ).reshape(-1, width)
+    counts //= np.gcd.reduce(counts, axis=1)[:, None]
+    return np.unique(counts, axis=0, return_inverse=True)[1].ravel()
+
+
+def hold_back(
+    graphs: CrystalGraphs, fraction: float, random: np.random.RandomState
+) -> tuple[NDArray, NDArray]:
+    """Split crystals in two, with no formula on both sides.
+
+    Polymorphs resemble each other so much that a network which has seen one
+    overestimates itself on the next.
+
+    Parameters
+    ----------
+    graphs : CrystalGraphs
+        n crystals.
+    fraction : float
+        About how many of them to hold back.
+    random : RandomState
+
+    Returns
+    -------
+    kept, held : ndarray of int
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two formulas.
+    """
+    group = formula_ids(graphs)
+    sizes = np.bincount(group)
+    if len(sizes) < 2:
+        raise ValueError(
+            f"early_stopping=True holds back whole formulas, but all {len(graphs)} "
+            "crystals share one; set early_stopping=False or add others."
+        )
+    order = random.permutation(len(sizes))
+    # At least one formula on each side
+    reached = np.cumsum(sizes[order]) >= fraction * len(graphs)
+    n_held = min(int(reached.argmax()) + 1, len(sizes) - 1)
+    is_held = np.isin(group, order[:n_held])
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)

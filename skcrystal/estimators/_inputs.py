@@ -1,0 +1,77 @@
+"""Crystals in whatever form they come, as graphs that a network can read."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from ..graphs import CrystalGraphs, CrystalGraphTransformer, GraphSettings
+
+
+def as_graphs(
+    X: Any, *, settings: GraphSettings | None = None, vectors: bool = False
+) -> CrystalGraphs:
+    """Return the graphs of `X`, building them if need be.
+
+    Parameters
+    ----------
+    X : CrystalGraphs, or sequence of n PyG Data or crystals
+        Crystals are transformed with `settings`.
+    settings : GraphSettings, optional
+        How the graphs of a fitted model were made. Ready graphs must agree with it
+        where they know how they were made. By default, the transformer's defaults.
+    vectors : bool, default=False
+        Whether the network reads displacement vectors.
+
+    Returns
+    -------
+    CrystalGraphs
+
+    Raises
+    ------
+    TypeError
+        If an entry is neither graph nor crystal.
+    ValueError
+        If `X` is empty, the graphs lack vectors that the network reads, were made
+        otherwise than those of the fit, or a crystal is unfit for a graph.
+    """
+    if isinstance(X, CrystalGraphs):
+        graphs = X
+    elif _holds_data(X):
+        graphs = CrystalGraphs.from_data_list(list(X))
+    else:
+        settings = replace(settings or GraphSettings(), vectors=vectors)
+        return CrystalGraphTransformer(**asdict(settings)).transform(X)
+    if len(graphs) == 0:
+        raise ValueError("X is empty: at least one crystal is needed.")
+    if vectors and graphs.vector is None:
+        raise ValueError(
+            "X holds graphs without displacement vectors, which this model reads; "
+            "make them with CrystalGraphTransformer(vectors=True)."
+        )
+    if settings is not None and graphs.settings is not None:
+        expected, found = _identity(settings), _identity(graphs.settings)
+        if expected != found:
+            raise ValueError(
+                f"X holds graphs made with {graphs.settings}, but the model was fitted "
+                f"on graphs made with {settings}; transform X with the same parameters."
+            )
+    return graphs
+
+
+def _holds_data(X: Any) -> bool:
+    if not hasattr(X, "__len__") or len(X) == 0:
+        return False
+    first = getattr(X, "iloc", X)
+    try:
+        first = first[0]
+    except (KeyError, IndexError, TypeError):
+        return False
+    # By name, so that structures do not pay for an import.
+    return any(
+        c.__name__ == "Data" and c.__module__.startswith("torch_geometric")
+        for c in type(first).__mro__
+    )
+
+
+def _identity(settings: GraphSettings) -> GraphSettings:
+    """Settings that decide which edges an ordinary crystal has."""
+    return replace(settings, on_isolated="error", vectors=False)

@@ -1,0 +1,130 @@
+"""MEGNet with attention as an estimator."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import torch
+
+from ..nn import CrystalNetwork, MEGNet
+from ..utils._validation import Interval
+from ._base import GNNRegressor
+from ._docs import document_shared
+
+
+@document_shared(lr="1e-3")
+class MEGNetRegressor(GNNRegressor):
+    """MEGNet in its GATv2 form: encoded atoms and bonds, attention between them.
+
+    Atoms and bonds are encoded as in MEGNet [1]_; its update functions are replaced by
+    GATv2 attention with bond features [2]_, in residual blocks.
+
+    Parameters
+    ----------
+    hidden_dim : int, default=64
+        Width of the atom features.
+    n_layers : int, default=3
+        Number of attention blocks.
+    n_basis : int, default=50
+        Number of Gaussians in which distances are expanded.
+    n_heads : int, default=4
+        Number of attention heads; must divide `hidden_dim`.
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    CGCNNRegressor : Gates in place of attention.
+
+    References
+    ----------
+    .. [1] C. Chen, W. Ye, Y. Zuo, C. Zheng, S. P. Ong, "Graph Networks as a Universal
+       Machine Learning Framework for Molecules and Crystals", Chem. Mater. 31, 3564
+       (2019).
+    .. [2] S. Brody, U. Alon, E. Yahav, "How Attentive are Graph Attention Networks?",
+       ICLR 2022, arXiv:2105.14491.
+
+    Examples
+    --------
+    >>> from skcrystal import MEGNetRegressor
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> X, y = load_pbe_prototypes(return_X_y=True)
+    >>> model = MEGNetRegressor(max_epochs=2, random_state=0).fit(X[:64], y[:64])
+    >>> model.predict(X[:3]).shape
+    (3, 2)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **GNNRegressor._parameter_constraints,
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+        "n_heads": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden_dim: int = 64,
+        n_layers: int = 3,
+        n_basis: int = 50,
+        n_heads: int = 4,
+        dropout: float = 0.0,
+        pooling: str = "mean",
+        loss: str = "mae",
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        lr: float = 1e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 0.01,
+        gradient_clip: float | None = 1.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        callbacks: list | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            hidden_dim=hidden_dim,
+            n_layers=n_layers,
+            dropout=dropout,
+            pooling=pooling,
+            loss=loss,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            gradient_clip=gradient_clip,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            device=device,
+            callbacks=callbacks,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_basis = n_basis
+        self.n_heads = n_heads
+
+    def _check_shape_parameters(self) -> None:
+        if self.hidden_dim % self.n_heads:
+            raise ValueError(
+                f"hidden_dim={self.hidden_dim} is not a multiple of "
+                f"n_heads={self.n_heads}; each head takes an equal share."
+            )
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return MEGNet(
+            cutoff=cutoff,
+            n_layers=self.n_layers,
+            n_basis=self.n_basis,
+            n_heads=self.n_heads,
+            **shared,
+        )

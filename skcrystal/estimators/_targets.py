@@ -1,0 +1,140 @@
+"""Labels: checked, scaled, masked where they are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Labels of n crystals.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n, T), float64
+        NaN where a label is missing.
+    names : list of str
+        From a DataFrame's columns or a Series' name, else ``target_0`` and so on.
+    is_1d : bool
+        Whether they came as (n,), and predictions shall go so.
+    """
+
+    values: NDArray[np.float64]
+    names: list[str]
+    is_1d: bool
+
+
+def check_targets(y: Any, n_crystals: int) -> Targets:
+    """Check labels against the number of crystals.
+
+    Raises
+    ------
+    ValueError
+        If `y` is missing, not numeric, of the wrong length or shape, infinite
+        anywhere, or a target has no label at all.
+    """
+    if y is None:
+        raise ValueError("y is None, but a regressor needs labels to fit.")
+    try:
+        values = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"y must be numeric, of shape (n,) or (n, n_targets): {error}."
+        ) from error
+    if values.ndim not in (1, 2):
+        raise ValueError(
+            f"y has shape {values.shape}; (n,) or (n, n_targets) is expected."
+        )
+    if len(values) != n_crystals:
+        raise ValueError(
+            f"X holds {n_crystals} crystals, but y has {len(values)} rows; each "
+            "crystal needs one."
+        )
+    is_1d = values.ndim == 1
+    values = values.reshape(n_crystals, -1)
+    if values.shape[1] == 0:
+        raise ValueError("y has no columns; at least one target is needed.")
+    if hasattr(y, "columns"):
+        names = [str(column) for column in y.columns]
+    elif getattr(y, "name", None) is not None:
+        names = [str(y.name)]
+    else:
+        names = [f"target_{t}" for t in range(values.shape[1])]
+    if np.isinf(values).any():
+        i, t = np.argwhere(np.isinf(values))[0]
+        raise ValueError(
+            f"y[{i}] of {names[t]} is {values[i, t]}; correct it, or set it to NaN if "
+            "it was not measured."
+        )
+    empty = np.flatnonzero(np.isnan(values).all(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"y has no label at all for {names[empty[0]]} (column {empty[0]} is all "
+            "NaN); leave the column out."
+        )
+    return Targets(values, names, is_1d)
+
+
+def check_weights(sample_weight: Any, n_crystals: int) -> NDArray[np.float64]:
+    """Check sample weights, of shape (n,); None is one each.
+
+    Raises
+    ------
+    ValueError
+        If they are of the wrong shape, negative, not finite, or all zero.
+    """
+    if sample_weight is None:
+        return np.ones(n_crystals)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_crystals,):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}, but X holds {n_crystals} "
+            "crystals; one weight a crystal is needed."
+        )
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"sample_weight[{bad[0]}] is {weights[bad[0]]}; weights must be finite and "
+            "not negative."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is zero throughout; nothing is left to fit.")
+    return weights
+
+
+@dataclass(frozen=True)
+class TargetScaler:
+    """Standardise each target over the labels that are there.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of shape (T,)
+        In the unit of the target, or that per atom if targets are summed over atoms.
+    """
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, values: NDArray, weights: NDArray) -> TargetScaler:
+        """Weighted mean and standard deviation of labels (n, T) with weights (n, T)."""
+        total = weights.sum(axis=0)
+        known = np.where(weights > 0, values, 0.0)
+        mean = (weights * known).sum(axis=0) / total
+        variance = (weights * np.where(weights > 0, values - mean, 0.0) ** 2).sum(
+            axis=0
+        )
+        scale = np.sqrt(variance / total)
+        # A constant target, up to rounding, is learned as its mean.
+        constant = scale <= 1e-12 * np.maximum(np.abs(mean), 1)
+        return cls(mean, np.where(constant, 1.0, scale))
+
+    def transform(self, values: NDArray) -> NDArray:
+        return (values - self.mean) / self.scale
+
+    def inverse(self, scaled: NDArray) -> NDArray:
+        return scaled * self.scale + self.mean

@@ -1,0 +1,7 @@
+"""Crystal structures to graphs."""
+
+from ._container import CrystalGraphs
+from ._settings import GraphSettings
+from ._transformer import CrystalGraphTransformer
+
+__all__ = ["CrystalGraphTransformer", "CrystalGraphs", "GraphSettings"]

@@ -1,0 +1,107 @@
+"""Graphs that were built once, on disk."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from ._container import _COLUMNS
+from ._pack import Columns
+from ._settings import GraphSettings
+from ._structures import CrystalArrays
+
+# Part of every key: raise it when a change makes other graphs of the same crystal.
+_VERSION = 1
+_ROWS = 500  # SQLite takes up to 999 variables a statement in its oldest builds
+
+
+class GraphCache:
+    """Single graphs by fingerprint, in one SQLite file.
+
+    Looking a graph up must cost less than building it, a tenth of a millisecond, so a
+    file for each graph would be too slow. SQLite is safe for several processes, and
+    for one that is killed while it writes.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if it is not there; the file in it is ``skcrystal-graphs.sqlite``.
+    settings : GraphSettings
+        Graphs made with other settings have other keys.
+    """
+
+    def __init__(self, folder: str | Path, settings: GraphSettings) -> None:
+        self.path = Path(folder) / "skcrystal-graphs.sqlite"
+        self._salt = f"{_VERSION} {settings!r}".encode()
+
+    def key(self, crystal: CrystalArrays) -> bytes:
+        return blake2b(self._salt + crystal.fingerprint(), digest_size=16).digest()
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Columns]:
+        """Return the graphs that are there, by key."""
+        found: dict[bytes, Columns] = {}
+        with self._connection() as connection:
+            for i in range(0, len(keys), _ROWS):
+                some = keys[i : i + _ROWS]
+                marks = ",".join("?" * len(some))
+                rows = connection.execute(
+                    f"SELECT key, graph FROM graphs WHERE key IN ({marks})", some
+                )
+                found.update((key, _decode(blob)) for key, blob in rows)
+        return found
+
+    def put(self, graphs: dict[bytes, Columns]) -> None:
+        """Keep graphs; those already there are left alone."""
+        with self._connection() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO graphs VALUES (?, ?)",
+                [(key, _encode(columns)) for key, columns in graphs.items()],
+            )
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = sqlite3.connect(self.path, timeout=60)
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS graphs "
+                    "(key BLOB PRIMARY KEY, graph BLOB) WITHOUT ROWID"
+                )
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise OSError(
+                f"the graph cache {self.path} cannot be used ({error}); delete it, or "
+                "set `memory` to another folder."
+            ) from error
+
+
+def _encode(columns: Columns) -> bytes:
+    names = [name for name in _COLUMNS if name in columns]
+    arrays = [np.ascontiguousarray(columns[n], _COLUMNS[n][0]) for n in names]
+    sizes = np.array(
+        [len(columns[n]) if n in columns else -1 for n in _COLUMNS], dtype=np.int64
+    )
+    return b"".join(array.tobytes() for array in (sizes, *arrays))
+
+
+def _decode(blob: bytes) -> Columns:
+    columns = {}
+    start = 8 * len(_COLUMNS)
+    sizes = np.frombuffer(blob[:start], dtype=np.int64)
+    for size, (name, (dtype, _, tail)) in zip(sizes, _COLUMNS.items(), strict=True):
+        if size < 0:
+            continue
+        shape = (int(size), *tail)
+        count = int(np.prod(shape))
+        columns[name] = np.frombuffer(blob, dtype, count, start).reshape(shape)
+        start += columns[name].nbytes
+    return columns

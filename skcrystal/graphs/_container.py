@@ -1,0 +1,386 @@
+"""Many crystal graphs in a few arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._ragged import ragged_arange, to_pointer
+from ._settings import GraphSettings
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+# name: (dtype, which pointer owns its rows, trailing shape)
+_COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
+    "atomic_numbers": (np.uint8, "atom", ()),
+    "degree": (np.int32, "atom", ()),
+    "neighbor": (np.int32, "edge", ()),
+    "distance_class": (np.int32, "edge", ()),
+    "distances": (np.float32, "distance", ()),
+    "vector": (np.float32, "edge", (3,)),
+}
+_FORMAT = "skcrystal-graphs-1"
+
+
+class CrystalGraphs(Sequence):
+    """Graphs of n crystals: one immutable container of columns.
+
+    N atoms and E directed edges of all crystals lie behind one another. Every edge
+    points from a neighbour (its source) to the atom that it belongs to (its target).
+    Periodic images are separate edges, so that two atoms may share several. Edges of
+    a crystal that are equally long, to 1e-5 Å, share one entry of ``distances``:
+    there are several times fewer distances than edges, and what a network computes
+    from a distance alone it computes once.
+
+    Instances come from :class:`CrystalGraphTransformer`, :meth:`from_data_list`,
+    :meth:`concatenate` or :meth:`open`.
+
+    Attributes
+    ----------
+    atomic_numbers : ndarray of shape (N,), uint8
+    atom_ptr : ndarray of shape (n + 1,), int64
+        Crystal i owns atoms ``atom_ptr[i]:atom_ptr[i + 1]``.
+    edge_ptr : ndarray of shape (N + 1,), int64
+        Atom a is the target of edges ``edge_ptr[a]:edge_ptr[a + 1]``.
+    neighbor : ndarray of shape (E,), int32
+        Source atom, numbered within its crystal.
+    distance_class : ndarray of shape (E,), int32
+        Position of the edge's length in its crystal's part of ``distances``.
+    distance_ptr : ndarray of shape (n + 1,), int64
+        Crystal i owns ``distances[distance_ptr[i]:distance_ptr[i + 1]]``.
+    distances : ndarray of shape (D,), float32
+        Distinct edge lengths in Å, ascending within a crystal.
+    vector : ndarray of shape (E, 3), float32, or None
+        Displacement from target to source in Å, where ``vectors=True`` asked for it.
+    settings : GraphSettings or None
+        The parameters that made the graphs; None if they came from elsewhere.
+
+    Examples
+    --------
+    >>> from pymatgen.core import Lattice, Structure
+    >>> from skcrystal import CrystalGraphTransformer
+    >>> salt = Structure.from_spacegroup(
+    ...     "Fm-3m", Lattice.cubic(5.69), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    ... )
+    >>> graphs = CrystalGraphTransformer(cutoff=4.1).transform([salt, salt])
+    >>> graphs
+    CrystalGraphs(2 crystals, 16 atoms, 288 edges; cutoff=4.1 Å)
+    >>> graphs[0]
+    Data(z=[8], edge_index=[2, 144], distance=[144])
+    >>> len(graphs[:1])
+    1
+    """
+
+    def __init__(
+        self,
+        columns: dict[str, NDArray],
+        *,
+        n_atoms: NDArray,
+        n_distances: NDArray,
+        settings: GraphSettings | None,
+    ) -> None:
+        self.settings = settings
+        self.atom_ptr = _frozen(to_pointer(n_atoms))
+        self.distance_ptr = _frozen(to_pointer(n_distances))
+        self.edge_ptr = _frozen(to_pointer(columns["degree"]))
+        self._crystal_edge_ptr = self.edge_ptr[self.atom_ptr]
+        for name, (dtype, _, tail) in _COLUMNS.items():
+            column = columns.get(name)
+            if name == "degree":  # kept as edge_ptr
+                continue
+            if column is not None:
+                column = np.asarray(column, dtype=dtype).reshape(-1, *tail)
+            setattr(self, name, _frozen(column))
+
+    # Shape and rows: what scikit-learn's splitters index
+
+    def __len__(self) -> int:
+        return len(self.atom_ptr) - 1
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Number of crystals, as a shape: ``(n,)``."""
+        return (len(self),)
+
+    @property
+    def ndim(self) -> int:
+        return 1
+
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """Atoms of each crystal, of shape (n,)."""
+        return np.diff(self.atom_ptr)
+
+    @property
+    def n_edges(self) -> NDArray[np.int64]:
+        """Directed edges of each crystal, of shape (n,)."""
+        return np.diff(self._crystal_edge_ptr)
+
+    @property
+    def distance(self) -> NDArray[np.float32]:
+        """Length of each edge in Å, of shape (E,)."""
+        offset = np.repeat(self.distance_ptr[:-1], self.n_edges)
+        return self.distances[self.distance_class + offset]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by all columns, in bytes."""
+        held = [getattr(self, name, None) for name in _COLUMNS]
+        held += [self.atom_ptr, self.edge_ptr, self.distance_ptr]
+        return self._crystal_edge_ptr.nbytes + sum(
+            array.nbytes for array in held if array is not None
+        )
+
+    def columns(self) -> dict[str, NDArray]:
+        """The columns that are present, by name; ``degree`` stands for ``edge_ptr``."""
+        values = {
+            name: np.diff(self.edge_ptr).astype(dtype)
+            if name == "degree"
+            else getattr(self, name)
+            for name, (dtype, _, _) in _COLUMNS.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def __getitem__(self, key: Any) -> Data | CrystalGraphs:
+        if isinstance(key, tuple):  # scikit-learn indexes arrays as X[rows, ...]
+            rows = [k for k in key if k is not Ellipsis]
+            if len(rows) != 1:
+                raise IndexError(f"CrystalGraphs has one axis, but was given {key!r}.")
+            key = rows[0]
+        if isinstance(key, int | np.integer):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"crystal {key} of {len(self)} asked for.")
+            return self._data(int(key) % len(self))
+        if isinstance(key, slice):
+            return self._take(np.arange(*key.indices(len(self))))
+        key = np.asarray(key)
+        if key.dtype == bool:
+            if key.shape != (len(self),):
+                raise IndexError(
+                    f"a mask of shape {key.shape} was given for {len(self)} crystals."
+                )
+            return self._take(np.flatnonzero(key))
+        if key.ndim == 0:
+            return self[key.item()]
+        if key.size and not np.issubdtype(key.dtype, np.integer):
+            raise IndexError(f"crystals are picked by number, not by {key.dtype}.")
+        key = key.astype(np.int64)
+        if key.size and (key.min() < -len(self) or key.max() >= len(self)):
+            raise IndexError(
+                f"crystals {key.min()} to {key.max()} of {len(self)} asked for."
+            )
+        return self._take(np.where(key < 0, key + len(self), key))
+
+    def __iter__(self) -> Iterator[Data]:
+        return (self._data(i) for i in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        # Without this, numpy would take the graphs apart; what it makes of them here
+        # is a 1-D array that every estimator still accepts.
+        if dtype is not None and np.dtype(dtype) != object:
+            raise TypeError(f"graphs cannot be converted to {np.dtype(dtype)}.")
+        array = np.empty(len(self), dtype=object)
+        for i, data in enumerate(self):
+            array[i] = data
+        return array
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CrystalGraphs):
+            return NotImplemented
+        mine, others = self.columns(), other.columns()
+        return (
+            self.settings == other.settings
+            and mine.keys() == others.keys()
+            and np.array_equal(self.atom_ptr, other.atom_ptr)
+            and np.array_equal(self.distance_ptr, other.distance_ptr)
+            and all(np.array_equal(mine[name], others[name]) for name in mine)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        made = f"; {self.settings}" if self.settings is not None else ""
+        return (
+            f"CrystalGraphs({len(self)} crystals, {len(self.atomic_numbers)} atoms, "
+            f"{len(self.neighbor)} edges{made})"
+        )
+
+    def __reduce__(self) -> tuple:
+        # Pointers are rebuilt from counts: a third of the bytes.
+        return (_rebuild, self._state())
+
+    def _state(self) -> tuple:
+        return (
+            self.columns(),
+            self.n_atoms.astype(np.int32),
+            np.diff(self.distance_ptr).astype(np.int32),
+            self.settings,
+        )
+
+    def _take(self, rows: NDArray[np.int64]) -> CrystalGraphs:
+        pointers = {
+            "atom": self.atom_ptr,
+            "edge": self._crystal_edge_ptr,
+            "distance": self.distance_ptr,
+        }
+        counts = {name: np.diff(ptr)[rows] for name, ptr in pointers.items()}
+        index = {
+            name: ragged_arange(ptr[rows], counts[name])
+            for name, ptr in pointers.items()
+        }
+        return CrystalGraphs(
+            {
+                name: column[index[_COLUMNS[name][1]]]
+                for name, column in self.columns().items()
+            },
+            n_atoms=counts["atom"],
+            n_distances=counts["distance"],
+            settings=self.settings,
+        )
+
+    # Other forms
+
+    def _data(self, i: int) -> Data:
+        import torch
+        from torch_geometric.data import Data
+
+        atoms = slice(self.atom_ptr[i], self.atom_ptr[i + 1])
+        edges = slice(self._crystal_edge_ptr[i], self._crystal_edge_ptr[i + 1])
+        lengths = self.distances[self.distance_ptr[i] : self.distance_ptr[i + 1]]
+        degree = np.diff(self.edge_ptr[self.atom_ptr[i] : self.atom_ptr[i + 1] + 1])
+        fields = {
+            "z": self.atomic_numbers[atoms].astype(np.int64),
+            "edge_index": np.stack(
+                [
+                    self.neighbor[edges].astype(np.int64),
+                    np.repeat(np.arange(len(degree)), degree),
+                ]
+            ),
+            "distance": lengths[self.distance_class[edges]],
+        }
+        if self.vector is not None:
+            fields["vector"] = self.vector[edges].copy()
+        return Data(**{name: torch.from_numpy(array) for name, array in fields.items()})
+
+    @classmethod
+    def from_data_list(
+        cls, data_list: Sequence[Data], *, settings: GraphSettings | None = None
+    ) -> CrystalGraphs:
+        """Gather PyG graphs, such as ``graphs[i]`` gives, into one container.
+
+        Parameters
+        ----------
+        data_list : sequence of torch_geometric.data.Data
+            Each with ``z`` (N,) atomic numbers, ``edge_index`` (2, E) from neighbour
+            to atom, ``distance`` (E,) in Å, and optionally ``vector`` (E, 3) in Å.
+        settings : GraphSettings, optional
+            How the graphs were made, if known.
+
+        Returns
+        -------
+        CrystalGraphs
+
+        Raises
+        ------
+        TypeError
+            If an entry is not a ``Data``.
+        ValueError
+            If an entry lacks a field, or a field has the wrong shape.
+        """
+        from ._from_data import columns_of_data
+        from ._pack import pack
+
+        parts = [columns_of_data(data, i) for i, data in enumerate(data_list)]
+        return pack(parts, settings)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[CrystalGraphs]) -> CrystalGraphs:
+        """Put containers behind one another.
+
+        Parameters
+        ----------
+        parts : sequence of CrystalGraphs
+            At least one; all made with the same settings.
+
+        Returns
+        -------
+        CrystalGraphs
+
+        Raises
+        ------
+        ValueError
+            If the settings differ: one model cannot read both.
+        """
+        from ._pack import join
+
+        return join([part._state() for part in parts])
+
+    def save(self, path: str | Path) -> None:
+        """Write all graphs to one file, in the safetensors format.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write; it is complete or absent, never half written.
+        """
+        from ._storage import write_arrays
+
+        columns, n_atoms, n_distances, settings = self._state()
+        write_arrays(
+            Path(path),
+            {**columns, "n_atoms": n_atoms, "n_distances": n_distances},
+            {
+                "format": _FORMAT,
+                "settings": json.dumps(settings and asdict(settings)),
+            },
+        )
+
+    @classmethod
+    def open(cls, path: str | Path) -> CrystalGraphs:
+        """Open a file written by :meth:`save`, memory-mapped.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        CrystalGraphs
+            Its columns stay on disk and are read where they are used.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of ours, or is cut short.
+        """
+        from ._storage import map_arrays
+
+        columns, header = map_arrays(Path(path), _FORMAT)
+        n_atoms, n_distances = columns.pop("n_atoms"), columns.pop("n_distances")
+        settings = json.loads(header["settings"])
+        return cls(
+            columns,
+            n_atoms=n_atoms,
+            n_distances=n_distances,
+            settings=settings and GraphSettings(**settings),
+        )
+
+
+def _rebuild(columns, n_atoms, n_distances, settings) -> CrystalGraphs:
+    return CrystalGraphs(
+        columns, n_atoms=n_atoms, n_distances=n_distances, settings=settings
+    )
+
+
+def _frozen(array: NDArray | None) -> NDArray | None:
+    if array is not None:
+        array = array.view()
+        array.flags.writeable = False
+    return array

@@ -1,0 +1,56 @@
+"""PyG graphs, taken in."""
+
+from typing import Any
+
+import numpy as np
+
+from ._pack import Columns, crystal_columns
+
+
+def columns_of_data(data: Any, i: int) -> Columns:
+    """Columns of one PyG ``Data``; `i` is its number, for messages."""
+    from torch_geometric.data import Data
+
+    if not isinstance(data, Data):
+        raise TypeError(f"X[{i}] is a {type(data).__name__}, not a PyG Data.")
+    missing = [f for f in ("z", "edge_index", "distance") if data.get(f) is None]
+    if missing:
+        raise ValueError(
+            f"X[{i}] has no {', '.join(missing)}; it holds {list(data.keys())}. Graphs "
+            "need z (N,), edge_index (2, E) and distance (E,) in Å."
+        )
+    z = data.z.cpu().numpy()
+    source, target = data.edge_index.cpu().numpy()
+    distance = data.distance.detach().cpu().numpy().astype(np.float64)
+    n, n_edges = len(z), len(source)
+    if z.ndim != 1 or n == 0 or z.min() < 1 or z.max() > 118:
+        raise ValueError(
+            f"X[{i}].z must hold one atomic number, 1 to 118, an atom; it is {z}."
+        )
+    if (
+        distance.shape != (n_edges,)
+        or not (np.isfinite(distance) & (distance > 0)).all()
+    ):
+        raise ValueError(
+            f"X[{i}].distance must hold a positive length in Å for each of the "
+            f"{n_edges} edges; its shape is {distance.shape}."
+        )
+    if n_edges and not (
+        0 <= min(source.min(), target.min()) and max(source.max(), target.max()) < n
+    ):
+        raise ValueError(
+            f"X[{i}].edge_index names atoms outside 0 to {n - 1}, the last of its z."
+        )
+    lonely = np.flatnonzero(np.bincount(target, minlength=n) == 0)
+    if len(lonely):
+        raise ValueError(
+            f"X[{i}]: atoms {lonely.tolist()[:10]} have no edge that points to them "
+            "(edge_index[1]); build the graph with a larger cutoff."
+        )
+    order = np.argsort(target, kind="stable")
+    vector = data.get("vector")
+    if vector is not None:
+        vector = vector.detach().cpu().numpy().reshape(n_edges, 3)[order]
+    return crystal_columns(
+        z.astype(np.uint8), target[order], source[order], distance[order], vector
+    )

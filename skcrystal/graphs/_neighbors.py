@@ -1,0 +1,183 @@
+"""Who neighbours whom: the edges of one crystal."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.optimization.neighbors import find_points_in_spheres
+
+from ._settings import GraphSettings
+from ._structures import CrystalArrays
+
+# Pairs at equal distance are told apart only by rounding, whose size depends on how
+# a cell was written down: 1e-8 in fractional coordinates is 1e-7 Å.
+_TIE = 1e-5  # Å
+_COINCIDENT = 1e-3  # Å
+
+
+class Edges(NamedTuple):
+    """Directed edges of one crystal, sorted by target."""
+
+    target: NDArray[np.int64]  # (E,)
+    neighbor: NDArray[np.int64]  # (E,)
+    distance: NDArray[np.float64]  # (E,), Å
+    image: NDArray[np.float64] | None  # (E, 3), lattice translation of the neighbour
+
+    def take(self, index: NDArray) -> "Edges":
+        return Edges(*(None if c is None else c[index] for c in self))
+
+
+def find_edges(crystal: CrystalArrays, settings: GraphSettings, i: int) -> Edges:
+    """Join each atom to its neighbours, periodic images included.
+
+    Parameters
+    ----------
+    crystal : CrystalArrays
+        Ordered crystal of N atoms.
+    settings : GraphSettings
+        ``cutoff`` in Å, ``max_neighbors``, ``whole_shells`` and ``on_isolated``.
+    i : int
+        The crystal's number, for messages.
+
+    Returns
+    -------
+    Edges
+        Sorted by target atom; with ``max_neighbors`` by distance within an atom.
+
+    Raises
+    ------
+    ValueError
+        If two sites coincide, or an atom has no neighbour inside the cutoff and
+        ``on_isolated="error"`` (or the crystal has no second atom or image at all).
+    """
+    # Images are the widest column by far, so they are carried only where needed.
+    images = settings.vectors or settings.max_neighbors is not None
+    edges = _search(crystal, settings.cutoff, images)
+    if len(edges.distance) and edges.distance.min() < _COINCIDENT:
+        e = int(edges.distance.argmin())
+        raise ValueError(
+            f"X[{i}] ({_formula(crystal)}): sites {edges.target[e]} and "
+            f"{edges.neighbor[e]} coincide ({edges.distance[e]:.2g} Å apart); remove "
+            "one, for example with pymatgen's Structure.merge_sites."
+        )
+    degree = np.bincount(edges.target, minlength=len(crystal.atomic_numbers))
+    if not degree.all():
+        edges = _join_isolated(crystal, settings, edges, np.flatnonzero(degree == 0), i)
+    if settings.max_neighbors is not None:
+        edges = _nearest(crystal, edges, settings)
+    return edges
+
+
+def _search(crystal: CrystalArrays, cutoff: float, images: bool) -> Edges:
+    lattice = crystal.lattice
+    if not crystal.pbc.all():
+        lattice = _fill_open_directions(lattice, crystal.pbc)
+    target, neighbor, image, distance = find_points_in_spheres(
+        crystal.positions,
+        crystal.positions,
+        r=float(cutoff),
+        pbc=crystal.pbc,
+        lattice=lattice,
+        tol=1e-8,
+    )
+    # The search finds every atom itself, at distance 0, which is no edge.
+    others = (target != neighbor) | (distance > 1e-8)
+    edges = Edges(target, neighbor, distance, image if images else None).take(others)
+    if np.any(edges.target[1:] < edges.target[:-1]):
+        edges = edges.take(np.argsort(edges.target, kind="stable"))
+    return edges
+
+
+def _fill_open_directions(lattice: NDArray, pbc: NDArray) -> NDArray:
+    """Give open directions unit vectors, which the search inverts but never repeats."""
+    if abs(np.linalg.det(lattice)) > 1e-3:
+        return lattice
+    return np.where(pbc[:, None] > 0, lattice, np.eye(3))
+
+
+def _join_isolated(
+    crystal: CrystalArrays,
+    settings: GraphSettings,
+    edges: Edges,
+    isolated: NDArray[np.int64],
+    i: int,
+) -> Edges:
+    """Join atoms without neighbours to their nearest shell, or refuse."""
+    if settings.on_isolated == "error":
+        raise ValueError(
+            f"X[{i}] ({_formula(crystal)}): sites {isolated.tolist()[:10]} have no "
+            f"neighbour within cutoff={settings.cutoff:g} Å. Raise `cutoff`, or join "
+            'them to their nearest neighbours with on_isolated="nearest".'
+        )
+    if len(crystal.atomic_numbers) == 1 and not crystal.pbc.any():
+        raise ValueError(
+            f"X[{i}] ({_formula(crystal)}) is a lone atom without periodic images; "
+            "it has no neighbour at any distance. Remove it."
+        )
+    reach = settings.cutoff
+    while len(isolated):
+        reach *= 1.5
+        wider = _search(crystal, reach, edges.image is not None)
+        nearest = np.full(len(crystal.atomic_numbers), np.inf)
+        np.minimum.at(nearest, wider.target, wider.distance)
+        joined = isolated[np.isfinite(nearest[isolated])]
+        shell = np.isin(wider.target, joined) & (
+            wider.distance <= nearest[wider.target] + _TIE
+        )
+        edges = Edges(
+            *(
+                None if a is None else np.concatenate([a, b])
+                for a, b in zip(edges, wider.take(shell), strict=True)
+            )
+        )
+        isolated = np.setdiff1d(isolated, joined)
+    return edges.take(np.argsort(edges.target, kind="stable"))
+
+
+def _nearest(crystal: CrystalArrays, edges: Edges, settings: GraphSettings) -> Edges:
+    """Keep the ``max_neighbors`` nearest of each atom, breaking ties by rule.
+
+    Ties are broken by atomic number, then site, then image, so that neither rounding
+    nor the order in which the search happens to report the images decides the graph.
+    """
+    # One integer orders by target, then distance (to 1e-7 Å): its sort is several
+    # times faster than one by two keys.
+    order = np.argsort(
+        (edges.target << 32) | np.rint(edges.distance * 1e7).astype(np.int64)
+    )
+    target, distance = edges.target[order], edges.distance[order]
+    first = np.searchsorted(target, np.arange(len(crystal.atomic_numbers) + 1))
+    last = np.minimum(first[:-1] + settings.max_neighbors, first[1:]) - 1
+    candidate = distance <= distance[last][target] + 10 * _TIE
+    edges = edges.take(order[candidate])
+
+    # A shell ends where the distance jumps; its number is local to the crystal.
+    jump = np.diff(edges.distance, prepend=-np.inf) > _TIE
+    jump |= np.diff(edges.target, prepend=-1) > 0
+    shell = np.cumsum(jump)
+    image = edges.image.T
+    order = np.lexsort(
+        (
+            image[2],
+            image[1],
+            image[0],
+            edges.neighbor,
+            crystal.atomic_numbers[edges.neighbor],
+            shell,
+        )
+    )
+    edges = edges.take(order)  # `shell` ascends, so this order leaves it as it is
+    first = np.searchsorted(edges.target, edges.target)
+    keep = np.arange(len(edges.target)) - first < settings.max_neighbors
+    if settings.whole_shells:
+        keep |= np.isin(shell, shell[keep])
+    return edges.take(keep)
+
+
+def _formula(crystal: CrystalArrays) -> str:
+    from pymatgen.core import Composition, Element
+
+    numbers, counts = np.unique(crystal.atomic_numbers, return_counts=True)
+    return Composition(
+        {Element.from_Z(int(z)): int(c) for z, c in zip(numbers, counts, strict=True)}
+    ).formula

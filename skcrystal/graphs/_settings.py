@@ -1,0 +1,38 @@
+"""The parameters that decide a graph."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSettings:
+    """How graphs were made: part of their identity, kept with them.
+
+    Parameters
+    ----------
+    cutoff : float
+        Neighbour radius in Å.
+    max_neighbors : int or None
+        Number of nearest neighbours kept within the cutoff; None keeps all.
+    whole_shells : bool
+        Whether ``max_neighbors`` may be passed to complete a shell of equal distance.
+    on_isolated : {"error", "nearest"}
+        What happens to an atom without neighbours inside the cutoff.
+    vectors : bool
+        Whether displacements are kept beside distances.
+    """
+
+    cutoff: float = 5.0
+    max_neighbors: int | None = None
+    whole_shells: bool = False
+    on_isolated: str = "error"
+    vectors: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"cutoff={self.cutoff:g} Å"]
+        if self.max_neighbors is not None:
+            parts.append(f"max_neighbors={self.max_neighbors}")
+            if self.whole_shells:
+                parts.append("whole_shells=True")
+        if self.vectors:
+            parts.append("vectors=True")
+        return ", ".join(parts)

@@ -1,0 +1,162 @@
+"""Crystals of any supported type, as plain arrays."""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import DummySpecies, IStructure
+
+# Below this a cell is flat for any purpose: solid hydrogen has 20 Å^3 an atom.
+_MIN_VOLUME = 1e-3
+
+
+class CrystalArrays(NamedTuple):
+    """One crystal: what the neighbour search needs, and nothing else."""
+
+    lattice: NDArray[np.float64]  # (3, 3), rows are lattice vectors, Å
+    positions: NDArray[np.float64]  # (N, 3), Cartesian, Å
+    atomic_numbers: NDArray[np.uint8]  # (N,)
+    pbc: NDArray[np.int64]  # (3,), 1 along periodic directions
+
+    def fingerprint(self) -> bytes:
+        """Digest of all the arrays: equal digests, equal graphs."""
+        digest = blake2b(digest_size=16)
+        for array in self:
+            digest.update(array.tobytes())
+        return digest.digest()
+
+
+def iter_crystals(X: Any) -> Iterator[CrystalArrays]:
+    """Yield the arrays of each crystal of ``X``.
+
+    Parameters
+    ----------
+    X : sequence of pymatgen Structure, IStructure or ASE Atoms
+        List, tuple, 1-D object array or pandas Series of ordered crystals.
+        Oxidation states and isotopes are reduced to the element.
+
+    Yields
+    ------
+    CrystalArrays
+        In the order of ``X``.
+
+    Raises
+    ------
+    TypeError
+        If ``X`` is one crystal or no sequence, or an entry is not a crystal.
+    ValueError
+        If ``X`` is empty or has more than one dimension, a site is disordered,
+        a coordinate is not finite or a cell has no volume.
+    """
+    for i, crystal in enumerate(_check_sequence(X)):
+        arrays = _as_arrays(crystal, i)
+        _check_arrays(arrays, i)
+        yield arrays
+
+
+def _check_sequence(X: Any) -> Sequence[Any]:
+    """Return X as a sequence, never passing it through ``np.asarray``."""
+    if isinstance(X, IStructure) or _is_ase(X):
+        raise TypeError(
+            f"X is a single {type(X).__name__}; pass a list of crystals: [crystal]."
+        )
+    if isinstance(X, str | bytes) or not (
+        hasattr(X, "__len__") and hasattr(X, "__iter__")
+    ):
+        raise TypeError(
+            f"X is a {type(X).__name__}, not a sequence of crystals; pass a list, "
+            "a 1-D object array or a pandas Series of pymatgen Structures."
+        )
+    if getattr(X, "ndim", 1) != 1:
+        raise ValueError(
+            f"X has shape {X.shape}, but a 1-D sequence of crystals is expected. "
+            "np.array(structures) takes Structures apart into sites: pass the list, "
+            "or fill an object array with `a = np.empty(n, object); a[:] = structures`."
+        )
+    if len(X) == 0:
+        raise ValueError("X is empty: at least one crystal is needed.")
+    return X
+
+
+def _is_ase(crystal: Any) -> bool:
+    # ASE is optional, so its class is recognised without importing it.
+    return any(
+        c.__name__ == "Atoms" and c.__module__.partition(".")[0] == "ase"
+        for c in type(crystal).__mro__
+    )
+
+
+def _as_arrays(crystal: Any, i: int) -> CrystalArrays:
+    if isinstance(crystal, IStructure):
+        return CrystalArrays(
+            np.ascontiguousarray(crystal.lattice.matrix, dtype=np.float64),
+            np.array([site.coords for site in crystal.sites]).reshape(-1, 3),
+            _atomic_numbers(crystal, i),
+            np.array(crystal.lattice.pbc, dtype=np.int64),
+        )
+    if _is_ase(crystal):
+        return CrystalArrays(
+            np.ascontiguousarray(crystal.cell[:], dtype=np.float64),
+            np.ascontiguousarray(crystal.positions, dtype=np.float64),
+            _checked_numbers(crystal.numbers, i),
+            np.array(crystal.pbc, dtype=np.int64),
+        )
+    hint = (
+        "np.array() breaks Structures into sites; pass a list."
+        if type(crystal).__name__ == "PeriodicSite"
+        else "Pass pymatgen Structures or ASE Atoms."
+    )
+    raise TypeError(f"X[{i}] is a {type(crystal).__name__}, not a crystal. {hint}")
+
+
+def _atomic_numbers(structure: IStructure, i: int) -> NDArray[np.uint8]:
+    elements = [next(iter(site.species)) for site in structure.sites]
+    if not structure.is_ordered:
+        s, site = next((s, t) for s, t in enumerate(structure) if not t.is_ordered)
+        raise ValueError(
+            f"X[{i}] ({structure.formula}): site {s} is disordered "
+            f"({site.species}). Order the crystal first, for example with pymatgen's "
+            "OrderDisorderedStructureTransformation."
+        )
+    for s, element in enumerate(elements):
+        if isinstance(element, DummySpecies):
+            raise ValueError(
+                f"X[{i}] ({structure.formula}): site {s} holds the dummy species "
+                f"{element}, which is no element; replace or remove it."
+            )
+    return np.array([element.Z for element in elements], dtype=np.uint8)
+
+
+def _checked_numbers(numbers: NDArray[Any], i: int) -> NDArray[np.uint8]:
+    # ASE's ghost atom "X" has number 0.
+    bad = np.flatnonzero((numbers < 1) | (numbers > 118))
+    if len(bad):
+        raise ValueError(
+            f"X[{i}]: site {bad[0]} has atomic number {numbers[bad[0]]}; "
+            "elements are numbered 1 to 118."
+        )
+    return numbers.astype(np.uint8)
+
+
+def _check_arrays(arrays: CrystalArrays, i: int) -> None:
+    if len(arrays.atomic_numbers) == 0:
+        raise ValueError(f"X[{i}] has no atoms; remove it.")
+    for name, values in (
+        ("lattice", arrays.lattice),
+        ("coordinates", arrays.positions),
+    ):
+        # One bad value makes the sum bad, and a sum is the cheapest look at them all.
+        if not np.isfinite(values.sum()):
+            raise ValueError(
+                f"X[{i}]: {name} hold values that are not finite: {values.tolist()}."
+            )
+    # An open direction may carry a zero vector (ASE's molecules and slabs).
+    volume = abs(np.linalg.det(arrays.lattice))
+    if volume < _MIN_VOLUME and arrays.pbc.any():
+        raise ValueError(
+            f"X[{i}]: the lattice {arrays.lattice.tolist()} has a volume of "
+            f"{volume:.3g} Å^3; three independent lattice vectors are needed "
+            "(along open directions any vector across the layer will do)."
+        )

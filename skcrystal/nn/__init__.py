@@ -1,0 +1,34 @@
+"""Networks on crystal graphs, in PyTorch alone."""
+
+from ._aggregate import filtered_sum, gated_sum, neighbor_sum, segment_sum
+from ._basis import GaussianBasis, cosine_cutoff
+from ._batch import GraphBatch
+from ._cgcnn import CGCNN, GatedConvolution
+from ._gcn import GCN, NormalizedConvolution
+from ._loss import MaskedLoss
+from ._megnet import EdgeAttention, MEGNet
+from ._network import CrystalNetwork, ElementEmbedding
+from ._schnet import Interaction, SchNet
+from ._store import GraphStore
+
+__all__ = [
+    "CGCNN",
+    "GCN",
+    "CrystalNetwork",
+    "EdgeAttention",
+    "ElementEmbedding",
+    "GatedConvolution",
+    "GaussianBasis",
+    "GraphBatch",
+    "GraphStore",
+    "Interaction",
+    "MEGNet",
+    "MaskedLoss",
+    "NormalizedConvolution",
+    "SchNet",
+    "cosine_cutoff",
+    "filtered_sum",
+    "gated_sum",
+    "neighbor_sum",
+    "segment_sum",
+]

@@ -1,0 +1,219 @@
+"""Sums over neighbours: where nearly all time of a graph network goes.
+
+Each function takes the place of a chain of PyTorch operations over the edges. Written
+out, such a chain keeps five to ten arrays of E rows for the backward pass; on a CPU
+their traffic is what it costs. Here the forward pass keeps what it cannot recompute
+cheaply, and works in place. Edges sorted by target make a sum over neighbours a sum
+over consecutive rows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from ._batch import GraphBatch
+
+
+def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
+    """Sum runs of rows.
+
+    Parameters
+    ----------
+    values : Tensor of shape (R, F)
+    pointer : Tensor of shape (S + 1,)
+        Segment s is made of rows ``pointer[s]:pointer[s + 1]``.
+    segment : Tensor of shape (R,)
+        The segment of each row.
+
+    Returns
+    -------
+    Tensor of shape (S, F)
+    """
+    return _SegmentSum.apply(values, pointer, segment)
+
+
+def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
+    """Weighted sum over neighbours, ``sum_j w_ij x_j``.
+
+    Parameters
+    ----------
+    x : Tensor of shape (N, F)
+    weight : Tensor of shape (E,)
+        Treated as a constant: no gradient flows to it.
+    batch : GraphBatch
+
+    Returns
+    -------
+    Tensor of shape (N, F)
+    """
+    return _NeighborSum.apply(x, weight, batch)
+
+
+def filtered_sum(x: Tensor, filters: Tensor, batch: GraphBatch) -> Tensor:
+    """Continuous-filter convolution, ``sum_j x_j * W(d_ij)``.
+
+    Parameters
+    ----------
+    x : Tensor of shape (N, F)
+    filters : Tensor of shape (D, F)
+        One filter for each distinct distance.
+    batch : GraphBatch
+
+    Returns
+    -------
+    Tensor of shape (N, F)
+    """
+    return _FilteredSum.apply(x, filters, batch.edge_weight, batch)
+
+
+def gated_sum(
+    center: Tensor, source: Tensor, bond: Tensor, batch: GraphBatch
+) -> Tensor:
+    """Gated sum over neighbours, ``sum_j sigmoid(f_ij) * softplus(s_ij)``.
+
+    Gate f and core s are the halves of ``center_i + source_j + bond_ij``.
+
+    Parameters
+    ----------
+    center, source : Tensor of shape (N, 2 F)
+        What an atom adds as target and as neighbour of an edge.
+    bond : Tensor of shape (D, 2 F)
+        What each distinct distance adds.
+    batch : GraphBatch
+
+    Returns
+    -------
+    Tensor of shape (N, F)
+    """
+    return _GatedSum.apply(center, source, bond, batch.edge_weight, batch)
+
+
+def _sum_runs(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
+    if values.is_cuda:
+        shape = (len(pointer) - 1, values.shape[1])
+        return values.new_zeros(shape).index_add_(0, segment, values)
+    # On the CPU four times faster than index_add_, and thirty times than segment_reduce
+    rows = torch.arange(len(values), dtype=pointer.dtype)
+    return F.embedding_bag(rows, values, pointer[:-1], mode="sum")
+
+
+def _scatter(values: Tensor, index: Tensor, n: int) -> Tensor:
+    return values.new_zeros((n, values.shape[1])).index_add_(0, index, values)
+
+
+class _SegmentSum(Function):
+    @staticmethod
+    def forward(ctx, values, pointer, segment):
+        ctx.save_for_backward(segment)
+        return _sum_runs(values, pointer, segment)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (segment,) = ctx.saved_tensors
+        return grad.index_select(0, segment), None, None
+
+
+class _NeighborSum(Function):
+    @staticmethod
+    def forward(ctx, x, weight, batch):
+        ctx.save_for_backward(weight)
+        ctx.batch = batch
+        if x.is_cuda:
+            messages = x.index_select(0, batch.neighbor).mul_(weight[:, None])
+            return _sum_runs(messages, batch.edge_ptr, batch.target)
+        return F.embedding_bag(
+            batch.neighbor,
+            x,
+            batch.edge_ptr[:-1],
+            mode="sum",
+            per_sample_weights=weight,
+        )
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        (weight,) = ctx.saved_tensors
+        batch = ctx.batch
+        messages = grad.index_select(0, batch.target).mul_(weight[:, None])
+        return _scatter(messages, batch.neighbor, len(grad)), None, None
+
+
+class _FilteredSum(Function):
+    @staticmethod
+    def forward(ctx, x, filters, edge_weight, batch):
+        ctx.save_for_backward(x, filters, edge_weight)
+        ctx.batch = batch
+        messages = x.index_select(0, batch.neighbor)
+        messages.mul_(filters.index_select(0, batch.distance_class))
+        if edge_weight is not None:
+            messages.mul_(edge_weight[:, None])
+        return _sum_runs(messages, batch.edge_ptr, batch.target)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        x, filters, edge_weight = ctx.saved_tensors
+        batch = ctx.batch
+        grad_message = grad.index_select(0, batch.target)
+        filter_ij = filters.index_select(0, batch.distance_class)
+        grad_weight = None
+        if edge_weight is not None:
+            if ctx.needs_input_grad[2]:
+                x_j = x.index_select(0, batch.neighbor)
+                grad_weight = (grad_message * x_j * filter_ij).sum(1)
+            grad_message = grad_message * edge_weight[:, None]
+        grad_x = grad_filters = None
+        if ctx.needs_input_grad[0]:
+            grad_x = _scatter(filter_ij.mul_(grad_message), batch.neighbor, len(x))
+        if ctx.needs_input_grad[1]:
+            grad_message = grad_message.mul_(x.index_select(0, batch.neighbor))
+            grad_filters = _scatter(grad_message, batch.distance_class, len(filters))
+        return grad_x, grad_filters, grad_weight, None
+
+
+class _GatedSum(Function):
+    @staticmethod
+    def forward(ctx, center, source, bond, edge_weight, batch):
+        z = center.index_select(0, batch.target)
+        z += source.index_select(0, batch.neighbor)
+        z += bond.index_select(0, batch.distance_class)
+        gate, core = z.chunk(2, dim=1)
+        gate.sigmoid_()
+        value = F.softplus(core)
+        # `z` now holds sigmoid(f) beside s, all that the backward pass needs.
+        ctx.save_for_backward(z, value, edge_weight)
+        ctx.batch, ctx.n_distances = batch, len(bond)
+        messages = gate * value
+        if edge_weight is not None:
+            messages.mul_(edge_weight[:, None])
+        return _sum_runs(messages, batch.edge_ptr, batch.target)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        z, value, edge_weight = ctx.saved_tensors
+        batch = ctx.batch
+        gate, core = z.chunk(2, dim=1)
+        grad_message = grad.index_select(0, batch.target)
+        grad_weight = None
+        if edge_weight is not None:
+            if ctx.needs_input_grad[3]:
+                grad_weight = (grad_message * gate * value).sum(1)
+            grad_message.mul_(edge_weight[:, None])
+        grad_message.mul_(gate)
+        grad_z = torch.empty_like(z)
+        grad_gate, grad_core = grad_z.chunk(2, dim=1)
+        torch.mul(grad_message, value, out=grad_gate)
+        grad_gate.mul_(1 - gate)
+        torch.mul(grad_message, core.sigmoid(), out=grad_core)
+        return (
+            _sum_runs(grad_z, batch.edge_ptr, batch.target),
+            _scatter(grad_z, batch.neighbor, len(grad)),
+            _scatter(grad_z, batch.distance_class, ctx.n_distances),
+            grad_weight,
+            None,
+        )

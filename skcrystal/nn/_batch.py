@@ -1,0 +1,62 @@
+"""Batches of crystal graphs as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(eq=False)
+class GraphBatch:
+    """B crystals with N atoms, E directed edges and D distinct distances.
+
+    Edges are sorted by target, so that what belongs to one atom is one run of rows.
+    Weights say how many equal atoms or edges a row stands for; None is one each.
+
+    Attributes
+    ----------
+    atomic_numbers : Tensor of shape (N,), int32
+    atom_ptr : Tensor of shape (B + 1,), int32
+        Crystal b owns atoms ``atom_ptr[b]:atom_ptr[b + 1]``.
+    crystal : Tensor of shape (N,), int32
+        The crystal of each atom.
+    edge_ptr : Tensor of shape (N + 1,), int32
+        Atom a is the target of edges ``edge_ptr[a]:edge_ptr[a + 1]``.
+    target, neighbor : Tensor of shape (E,), int32
+        The ends of each edge, numbered within the batch.
+    distances : Tensor of shape (D,), float32
+        Distinct edge lengths in Å.
+    distance_class : Tensor of shape (E,), int32
+        Which of `distances` each edge has.
+    vector : Tensor of shape (E, 3), float32, or None
+        Displacement from target to neighbour in Å.
+    atom_weight : Tensor of shape (N,), float32, or None
+    edge_weight : Tensor of shape (E,), float32, or None
+    """
+
+    atomic_numbers: Tensor
+    atom_ptr: Tensor
+    crystal: Tensor
+    edge_ptr: Tensor
+    target: Tensor
+    neighbor: Tensor
+    distances: Tensor
+    distance_class: Tensor
+    vector: Tensor | None = None
+    atom_weight: Tensor | None = None
+    edge_weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.atom_ptr) - 1
+
+    @property
+    def edge_index(self) -> Tensor:
+        """Ends of the edges as PyG has them, (2, E) int64: neighbour, target."""
+        return torch.stack([self.neighbor, self.target]).long()
+
+    @property
+    def distance(self) -> Tensor:
+        """Length of each edge in Å, (E,)."""
+        return self.distances.index_select(0, self.distance_class)

@@ -1,0 +1,103 @@
+"""What all crystal networks share: elements in, pooled crystal, head."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ._aggregate import segment_sum
+from ._batch import GraphBatch
+
+N_ELEMENTS = 118
+
+
+class ElementEmbedding(nn.Module):
+    """A learned vector for each element, by atomic number.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Length of the vectors.
+    """
+
+    def __init__(self, hidden_dim: int) -> None:
+        super().__init__()
+        self.vectors = nn.Embedding(N_ELEMENTS + 1, hidden_dim)
+
+    def forward(self, atomic_numbers: Tensor) -> Tensor:
+        """Atomic numbers (N,) to (N, hidden_dim)."""
+        return self.vectors(atomic_numbers)
+
+    @torch.no_grad()
+    def neutralize(self, seen: Tensor) -> None:
+        """Give elements that training has not seen the mean vector of those it has.
+
+        Their own is still the random start, which would send the network anywhere.
+
+        Parameters
+        ----------
+        seen : Tensor of shape (S,), int64
+            Atomic numbers in the training set.
+        """
+        unseen = torch.ones(N_ELEMENTS + 1, dtype=torch.bool)
+        unseen[seen] = False
+        weight = self.vectors.weight
+        weight[unseen] = weight[seen].mean(0)
+
+
+class CrystalNetwork(nn.Module):
+    """Base of all architectures: a subclass maps a batch to atom features.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Width of the atom features.
+    n_targets : int
+        Number of outputs T.
+    dropout : float
+        Probability of dropping a feature, before and inside the head.
+    pooling : {"mean", "sum"}
+        ``"mean"`` averages atom features and maps the crystal to its targets: for
+        intensive targets. ``"sum"`` maps each atom to its share of the targets, which
+        then add up exactly: for extensive ones. The network returns the mean share;
+        times the number of atoms it is the sum.
+    """
+
+    def __init__(
+        self, *, hidden_dim: int, n_targets: int, dropout: float, pooling: str
+    ) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.elements = ElementEmbedding(hidden_dim)
+        self.head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(hidden_dim, hidden_dim),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_dim, n_targets),
+        )
+
+    @abstractmethod
+    def atoms(self, batch: GraphBatch) -> Tensor:
+        """Features of each atom in its surroundings, (N, hidden_dim)."""
+
+    def embed(self, batch: GraphBatch) -> Tensor:
+        """Features of each crystal, (B, hidden_dim): the mean over its atoms."""
+        return mean_over_atoms(self.atoms(batch), batch)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """Outputs of each crystal, (B, n_targets); per atom if pooled by sum."""
+        if self.pooling == "sum":
+            return mean_over_atoms(self.head(self.atoms(batch)), batch)
+        return self.head(self.embed(batch))
+
+
+def mean_over_atoms(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Mean of atom rows (N, F) over each crystal, (B, F), by atom weight."""
+    weight = batch.atom_weight
+    if weight is None:
+        count = batch.atom_ptr.diff().to(x.dtype)
+    else:
+        x = x * weight[:, None]
+        count = segment_sum(weight[:, None], batch.atom_ptr, batch.crystal)[:, 0]
+    return segment_sum(x, batch.atom_ptr, batch.crystal) / count[:, None]
