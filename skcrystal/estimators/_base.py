@@ -200,8 +200,8 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict the targets of crystals.
 
-        Elements that training has not seen get the mean vector of those it has, with
-        a warning.
+        An element that training has not seen is described by its place and properties
+        in the periodic table alone, with a warning.
 
         Parameters
         ----------
@@ -405,8 +405,6 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         net.iterator_train__random = None
         net.optimizer_.state.clear()
         net.module_.eval()
-        seen = torch.as_tensor(self.elements_, device=net.device)
-        net.module_.elements.neutralize(seen)
         self.history_ = _history_frame(net)
         self.n_iter_ = len(self.history_)
 
@@ -423,8 +421,9 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
 
             symbols = ", ".join(Element.from_Z(int(z)).symbol for z in unseen)
             warnings.warn(
-                f"X holds elements that the model was not trained on: {symbols}. They "
-                "are taken for an average element; treat these predictions with care.",
+                f"X holds elements that the model was not trained on: {symbols}. Only "
+                "their place and properties in the periodic table speak for them; "
+                "treat these predictions with care.",
                 UserWarning,
                 stacklevel=3,
             )

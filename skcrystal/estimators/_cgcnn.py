@@ -19,8 +19,9 @@ class CGCNNRegressor(GNNRegressor):
 
     Gated convolutions weigh each neighbour by what both atoms and their distance say
     [1]_. The published graph is ``CrystalGraphTransformer(cutoff=8.0,
-    max_neighbors=12)``. Messages are normalised per atom rather than over the edges of
-    a batch, so that a prediction depends on its crystal alone.
+    max_neighbors=12)``. Messages fade out towards the cutoff, and their sums are
+    normalised per atom rather than over the edges of a batch, so that a prediction
+    depends on its crystal alone.
 
     Parameters
     ----------

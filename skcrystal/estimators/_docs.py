@@ -1,5 +1,6 @@
 """Documentation of the parameters that all architectures share."""
 
+from inspect import cleandoc
 from textwrap import dedent
 from typing import TypeVar
 
@@ -69,7 +70,7 @@ def document_shared(*, lr: str):
 
     def decorate(cls: T) -> T:
         if cls.__doc__:  # python -OO strips docstrings
-            cls.__doc__ = dedent(cls.__doc__) % {
+            cls.__doc__ = cleandoc(cls.__doc__) % {
                 "parameters": dedent(_PARAMETERS % {"lr": lr}).rstrip(),
                 "attributes": dedent(_ATTRIBUTES).rstrip(),
             }

@@ -13,7 +13,7 @@ from ._base import GNNRegressor
 from ._docs import document_shared
 
 
-@document_shared(lr="1e-3")
+@document_shared(lr="3e-3")
 class SchNetRegressor(GNNRegressor):
     """SchNet: continuous-filter convolutions.
 
@@ -71,7 +71,7 @@ class SchNetRegressor(GNNRegressor):
         loss: str = "mae",
         max_epochs: int = 100,
         batch_size: int = 64,
-        lr: float = 1e-3,
+        lr: float = 3e-3,
         lr_schedule: str = "one_cycle",
         weight_decay: float = 0.01,
         gradient_clip: float | None = 1.0,

@@ -73,7 +73,7 @@ class CrystalGraphs(Sequence):
     >>> graphs
     CrystalGraphs(2 crystals, 16 atoms, 288 edges; cutoff=4.1 Å)
     >>> graphs[0]
-    Data(z=[8], edge_index=[2, 144], distance=[144])
+    Data(edge_index=[2, 144], z=[8], distance=[144], num_nodes=8)
     >>> len(graphs[:1])
     1
     """
@@ -267,7 +267,9 @@ class CrystalGraphs(Sequence):
         }
         if self.vector is not None:
             fields["vector"] = self.vector[edges].copy()
-        return Data(**{name: torch.from_numpy(array) for name, array in fields.items()})
+        tensors = {name: torch.from_numpy(array) for name, array in fields.items()}
+        # Stated, because PyG cannot infer it from these fields
+        return Data(**tensors, num_nodes=len(degree))
 
     @classmethod
     def from_data_list(

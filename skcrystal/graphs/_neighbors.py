@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pymatgen.core import Element
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from ._settings import GraphSettings
@@ -175,9 +176,9 @@ def _nearest(crystal: CrystalArrays, edges: Edges, settings: GraphSettings) -> E
 
 
 def _formula(crystal: CrystalArrays) -> str:
-    from pymatgen.core import Composition, Element
-
+    # pymatgen's own formulas sort by electronegativity, and warn where there is none.
     numbers, counts = np.unique(crystal.atomic_numbers, return_counts=True)
-    return Composition(
-        {Element.from_Z(int(z)): int(c) for z, c in zip(numbers, counts, strict=True)}
-    ).formula
+    return " ".join(
+        f"{Element.from_Z(int(z)).symbol}{count}"
+        for z, count in zip(numbers, counts, strict=True)
+    )

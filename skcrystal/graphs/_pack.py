@@ -44,15 +44,18 @@ def _distinct(distance: NDArray) -> tuple[NDArray[np.float32], NDArray[np.int32]
     indirect sort.
     """
     n = len(distance)
-    key = np.rint(distance / _RESOLUTION).astype(np.int64)
+    # Shifted, because a lattice constant with five decimals would put many lengths
+    # right on the border between two integers, to be parted by rounding.
+    key = np.rint(distance / _RESOLUTION + 0.3).astype(np.int64)
     tagged = np.sort((key << 32) | np.arange(n))
     key = tagged >> 32
     new = np.empty(n, dtype=bool)
     new[:1] = True
     np.not_equal(key[1:], key[:-1], out=new[1:])
+    position = tagged & 0xFFFFFFFF
     inverse = np.empty(n, dtype=np.int32)
-    inverse[tagged & 0xFFFFFFFF] = np.cumsum(new, dtype=np.int32) - 1
-    return (key[new] * _RESOLUTION).astype(np.float32), inverse
+    inverse[position] = np.cumsum(new, dtype=np.int32) - 1
+    return distance[position[new]].astype(np.float32), inverse
 
 
 def pack(parts: Sequence[Columns], settings: GraphSettings | None) -> CrystalGraphs:

@@ -1,6 +1,6 @@
 """Crystals of any supported type, as plain arrays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -45,19 +45,26 @@ def iter_crystals(X: Any) -> Iterator[CrystalArrays]:
     Raises
     ------
     TypeError
-        If ``X`` is one crystal or no sequence, or an entry is not a crystal.
+        If an entry is not a crystal.
     ValueError
-        If ``X`` is empty or has more than one dimension, a site is disordered,
-        a coordinate is not finite or a cell has no volume.
+        If a site is disordered, a coordinate is not finite or a cell has no volume.
     """
-    for i, crystal in enumerate(_check_sequence(X)):
+    for i, crystal in enumerate(X):
         arrays = _as_arrays(crystal, i)
         _check_arrays(arrays, i)
         yield arrays
 
 
-def _check_sequence(X: Any) -> Sequence[Any]:
-    """Return X as a sequence, never passing it through ``np.asarray``."""
+def check_sequence(X: Any) -> None:
+    """Refuse what is no sequence of crystals, without asking numpy what it is.
+
+    Raises
+    ------
+    TypeError
+        If `X` is one crystal or no sequence.
+    ValueError
+        If `X` is empty or has more than one dimension.
+    """
     if isinstance(X, IStructure) or _is_ase(X):
         raise TypeError(
             f"X is a single {type(X).__name__}; pass a list of crystals: [crystal]."
@@ -77,7 +84,6 @@ def _check_sequence(X: Any) -> Sequence[Any]:
         )
     if len(X) == 0:
         raise ValueError("X is empty: at least one crystal is needed.")
-    return X
 
 
 def _is_ase(crystal: Any) -> bool:
@@ -116,14 +122,14 @@ def _atomic_numbers(structure: IStructure, i: int) -> NDArray[np.uint8]:
     if not structure.is_ordered:
         s, site = next((s, t) for s, t in enumerate(structure) if not t.is_ordered)
         raise ValueError(
-            f"X[{i}] ({structure.formula}): site {s} is disordered "
+            f"X[{i}]: site {s} is disordered "
             f"({site.species}). Order the crystal first, for example with pymatgen's "
             "OrderDisorderedStructureTransformation."
         )
     for s, element in enumerate(elements):
         if isinstance(element, DummySpecies):
             raise ValueError(
-                f"X[{i}] ({structure.formula}): site {s} holds the dummy species "
+                f"X[{i}]: site {s} holds the dummy species "
                 f"{element}, which is no element; replace or remove it."
             )
     return np.array([element.Z for element in elements], dtype=np.uint8)

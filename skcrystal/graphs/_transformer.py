@@ -17,7 +17,7 @@ from ._container import CrystalGraphs
 from ._neighbors import find_edges
 from ._pack import Columns, crystal_columns, join, pack
 from ._settings import GraphSettings
-from ._structures import CrystalArrays, iter_crystals
+from ._structures import CrystalArrays, check_sequence, iter_crystals
 
 # Large enough to hide what a task costs, small enough to keep two workers busy and
 # to bound what lies between them.
@@ -165,6 +165,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
             self.memory.location if isinstance(self.memory, Memory) else self.memory
         )
         cache = None if folder is None else GraphCache(folder, settings)
+        check_sequence(X)
         crystals = iter_crystals(X)
         build = Parallel(n_jobs=self.n_jobs, return_as="generator")(
             delayed(_build_chunk)(chunk, start, settings, cache)

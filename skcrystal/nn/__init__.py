@@ -4,10 +4,11 @@ from ._aggregate import filtered_sum, gated_sum, neighbor_sum, segment_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._cgcnn import CGCNN, GatedConvolution
+from ._elements import ElementEmbedding, element_features
 from ._gcn import GCN, NormalizedConvolution
 from ._loss import MaskedLoss
 from ._megnet import EdgeAttention, MEGNet
-from ._network import CrystalNetwork, ElementEmbedding
+from ._network import CrystalNetwork
 from ._schnet import Interaction, SchNet
 from ._store import GraphStore
 
@@ -27,6 +28,7 @@ __all__ = [
     "NormalizedConvolution",
     "SchNet",
     "cosine_cutoff",
+    "element_features",
     "filtered_sum",
     "gated_sum",
     "neighbor_sum",

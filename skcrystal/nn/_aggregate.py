@@ -71,7 +71,11 @@ def filtered_sum(x: Tensor, filters: Tensor, batch: GraphBatch) -> Tensor:
 
 
 def gated_sum(
-    center: Tensor, source: Tensor, bond: Tensor, batch: GraphBatch
+    center: Tensor,
+    source: Tensor,
+    bond: Tensor,
+    batch: GraphBatch,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Gated sum over neighbours, ``sum_j sigmoid(f_ij) * softplus(s_ij)``.
 
@@ -84,12 +88,19 @@ def gated_sum(
     bond : Tensor of shape (D, 2 F)
         What each distinct distance adds.
     batch : GraphBatch
+    weight : Tensor of shape (E,), optional
+        Factor of each message, such as a cutoff function; the batch's own edge weights
+        come on top.
 
     Returns
     -------
     Tensor of shape (N, F)
     """
-    return _GatedSum.apply(center, source, bond, batch.edge_weight, batch)
+    if weight is None:
+        weight = batch.edge_weight
+    elif batch.edge_weight is not None:
+        weight = weight * batch.edge_weight
+    return _GatedSum.apply(center, source, bond, weight, batch)
 
 
 def _sum_runs(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:

@@ -23,15 +23,20 @@ class EdgeAttention(nn.Module):
         Width F of atom and bond features, a multiple of `n_heads`.
     n_heads : int
         Number of attention heads.
+    bond_values : bool, default=False
+        Whether bonds are part of what is summed, and not of the attention alone.
 
     References
     ----------
     .. [1] S. Brody, U. Alon, E. Yahav, ICLR 2022, arXiv:2105.14491.
     """
 
-    def __init__(self, hidden_dim: int, n_heads: int) -> None:
+    def __init__(
+        self, hidden_dim: int, n_heads: int, *, bond_values: bool = False
+    ) -> None:
         super().__init__()
         self.n_heads = n_heads
+        self.bond_values = bond_values
         self.of_source = nn.Linear(hidden_dim, hidden_dim)
         self.of_center = nn.Linear(hidden_dim, hidden_dim)
         self.of_bond = nn.Linear(hidden_dim, hidden_dim, bias=False)
@@ -44,12 +49,14 @@ class EdgeAttention(nn.Module):
     def forward(self, x: Tensor, bond: Tensor, batch: GraphBatch) -> Tensor:
         """Atoms (N, F) and bonds (D, F) to messages (N, F)."""
         source = self.of_source(x).index_select(0, batch.neighbor)
-        z = self.of_center(x).index_select(0, batch.target) + source
-        z = z + self.of_bond(bond).index_select(0, batch.distance_class)
+        bond = self.of_bond(bond).index_select(0, batch.distance_class)
+        both = source + bond
+        z = self.of_center(x).index_select(0, batch.target) + both
         heads = (len(z), self.n_heads, -1)
         score = (F.leaky_relu(z, 0.2).view(heads) * self.attention).sum(-1)
         alpha = softmax_over_neighbors(score, batch)
-        messages = (source.view(heads) * alpha[:, :, None]).view_as(source)
+        value = both if self.bond_values else source
+        messages = (value.view(heads) * alpha[:, :, None]).view_as(value)
         return segment_sum(messages, batch.edge_ptr, batch.target) + self.bias
 
 
@@ -73,8 +80,9 @@ def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
 class MEGNet(CrystalNetwork):
     """Encoders for atoms and bonds, then residual attention blocks.
 
-    MEGNet's set2set readout and global state are left out, and its three update
-    functions are replaced by GATv2 attention with bond features.
+    Atoms are updated from the attention-weighted mean of their neighbours and bonds, as
+    MEGNet updates them from the plain mean of their bonds. Its set2set readout and
+    global state are left out.
 
     Parameters
     ----------
@@ -114,7 +122,7 @@ class _AttentionBlock(nn.Module):
     def __init__(self, hidden_dim: int, n_heads: int) -> None:
         super().__init__()
         self.before_attention = nn.LayerNorm(hidden_dim)
-        self.attention = EdgeAttention(hidden_dim, n_heads)
+        self.attention = EdgeAttention(hidden_dim, n_heads, bond_values=True)
         self.before_update = nn.LayerNorm(hidden_dim)
         self.update = _two_layers(hidden_dim, hidden_dim)
 

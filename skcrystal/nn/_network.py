@@ -2,47 +2,11 @@
 
 from abc import abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 from ._aggregate import segment_sum
 from ._batch import GraphBatch
-
-N_ELEMENTS = 118
-
-
-class ElementEmbedding(nn.Module):
-    """A learned vector for each element, by atomic number.
-
-    Parameters
-    ----------
-    hidden_dim : int
-        Length of the vectors.
-    """
-
-    def __init__(self, hidden_dim: int) -> None:
-        super().__init__()
-        self.vectors = nn.Embedding(N_ELEMENTS + 1, hidden_dim)
-
-    def forward(self, atomic_numbers: Tensor) -> Tensor:
-        """Atomic numbers (N,) to (N, hidden_dim)."""
-        return self.vectors(atomic_numbers)
-
-    @torch.no_grad()
-    def neutralize(self, seen: Tensor) -> None:
-        """Give elements that training has not seen the mean vector of those it has.
-
-        Their own is still the random start, which would send the network anywhere.
-
-        Parameters
-        ----------
-        seen : Tensor of shape (S,), int64
-            Atomic numbers in the training set.
-        """
-        unseen = torch.ones(N_ELEMENTS + 1, dtype=torch.bool)
-        unseen[seen] = False
-        weight = self.vectors.weight
-        weight[unseen] = weight[seen].mean(0)
+from ._elements import ElementEmbedding
 
 
 class CrystalNetwork(nn.Module):

@@ -1,0 +1,57 @@
+"""What many tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pymatgen.core import Lattice, Structure
+
+from skcrystal import CrystalGraphTransformer
+from skcrystal.datasets import load_pbe_prototypes
+
+# On small batches a second thread costs more than it brings.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def prototypes():
+    return load_pbe_prototypes()
+
+
+@pytest.fixture(scope="session")
+def small(prototypes):
+    """Forty crystals, labels and formulas, all prototypes among them."""
+    rows = np.random.RandomState(0).permutation(len(prototypes.data))[:40]
+    structures = [prototypes.data[i] for i in rows]
+    return structures, prototypes.target[rows], prototypes.groups[rows]
+
+
+@pytest.fixture(scope="session")
+def small_graphs(small):
+    return CrystalGraphTransformer().transform(small[0])
+
+
+@pytest.fixture(scope="session")
+def skewed():
+    """Triclinic cell with three elements, sites outside the cell included."""
+    return Structure(
+        Lattice.from_parameters(3.1, 4.7, 6.3, 55, 108, 117),
+        ["Na", "Cl", "O"],
+        [[0.1, 0.2, 0.3], [0.55, -0.4, 0.9], [1.4, 0.7, 0.12]],
+    )
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder with the large real data sets; tests are skipped where it is absent."""
+    folder = Path(
+        os.environ.get("SKCRYSTAL_DATA", Path(__file__).parents[2] / "shared" / "data")
+    )
+    if not folder.is_dir():
+        message = f"no folder {folder}; set SKCRYSTAL_DATA to run this test"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder

@@ -1,0 +1,72 @@
+"""The package as a whole: names, documentation, import."""
+
+import inspect
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from numpydoc_lite import documented_parameters
+
+import skcrystal
+
+PUBLIC = [getattr(skcrystal, name) for name in skcrystal.__all__]
+
+
+@pytest.mark.parametrize("thing", PUBLIC, ids=lambda t: t.__name__)
+def test_every_parameter_is_documented_with_its_default(thing):
+    if thing is skcrystal.CrystalGraphs or inspect.isabstract(thing):
+        return
+    documented = documented_parameters(thing.__doc__)
+    parameters = inspect.signature(thing.__init__).parameters
+    expected = [name for name in parameters if name != "self"]
+    if thing is skcrystal.GNNRegressor:
+        return
+    assert list(documented) == expected
+    for name in expected:
+        default = parameters[name].default
+        shown = documented[name].partition("default=")[2].strip('"')
+        assert str(default) == shown or float(default) == float(shown), name
+
+
+def test_import_prints_and_writes_nothing(tmp_path):
+    code = "import skcrystal, os; print(os.listdir('.'))"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            "PYTHONPATH": str(Path(skcrystal.__file__).parents[1]),
+            "HOME": str(tmp_path),
+        },
+    )
+    assert done.stdout == "[]\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("graphs", ("nn", "estimators", "datasets")),
+        ("nn", ("graphs", "estimators", "datasets", "sklearn", "skorch")),
+        ("datasets", ("nn", "estimators", "torch")),
+    ],
+)
+def test_imports_point_one_way(package, forbidden):
+    for path in Path(skcrystal.__file__).parent.joinpath(package).glob("*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if words[:1] not in (["from"], ["import"]):
+                continue
+            module = words[1].lstrip(".").partition(".")[0]
+            assert module not in forbidden, f"{path.name}: {line}"
+
+
+def test_data_and_type_marker_are_part_of_the_package():
+    package = files("skcrystal")
+    assert (package / "datasets" / "data" / "pbe_prototypes.csv").is_file()
+    assert (package / "datasets" / "data" / "pbe_prototypes.md").is_file()
+    assert (package / "py.typed").is_file()
