@@ -320,9 +320,12 @@ class CrystalGraphs(Sequence):
         ValueError
             If the settings differ: one model cannot read both.
         """
-        from ._pack import join
+        from ._pack import Joiner
 
-        return join([part._state() for part in parts])
+        joiner = Joiner()
+        for part in parts:
+            joiner.append(part._state())
+        return joiner.result()
 
     def save(self, path: str | Path) -> None:
         """Write all graphs to one file, in the safetensors format.

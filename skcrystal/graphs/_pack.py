@@ -1,7 +1,6 @@
 """From the edges of single crystals to columns."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ from ._settings import GraphSettings
 _RESOLUTION = 1e-5  # Å
 
 Columns = dict[str, NDArray]
+# What CrystalGraphs pickles as: columns, atoms and distances of each crystal, settings
+State = tuple[Columns, NDArray, NDArray, GraphSettings | None]
 
 
 def crystal_columns(
@@ -70,29 +71,64 @@ def pack(parts: Sequence[Columns], settings: GraphSettings | None) -> CrystalGra
     )
 
 
-def join(states: list[tuple[Any, ...]]) -> CrystalGraphs:
-    """Join the states of containers, letting go of each column once it is copied."""
-    if not states:
-        raise ValueError(
-            "nothing to concatenate: at least one CrystalGraphs is needed."
-        )
-    settings = states[0][3]
-    for i, state in enumerate(states):
-        if state[3] != settings or state[0].keys() != states[0][0].keys():
+class Joiner:
+    """Append the states of containers, holding little more than the result.
+
+    Columns grow in place by an eighth at a time. Keeping all parts until their sizes
+    are known would hold everything twice.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, NDArray] = {}
+        self._sizes: dict[str, int] = {}
+        self._settings: GraphSettings | None = None
+        self._n_parts = 0
+
+    def append(self, state: State) -> None:
+        """Append a part.
+
+        Raises
+        ------
+        ValueError
+            If it was made with other settings than the first, or has other columns.
+        """
+        columns, n_atoms, n_distances, settings = state
+        columns = {**columns, "n_atoms": n_atoms, "n_distances": n_distances}
+        if self._n_parts == 0:
+            self._settings = settings
+            self._columns = {n: np.empty_like(c[:0]) for n, c in columns.items()}
+            self._sizes = dict.fromkeys(columns, 0)
+        elif settings != self._settings or columns.keys() != self._columns.keys():
             raise ValueError(
-                f"parts[{i}] was made with {state[3]}, but parts[0] with {settings}; "
-                "transform both with the same CrystalGraphTransformer."
+                f"parts[{self._n_parts}] was made with {settings}, but parts[0] with "
+                f"{self._settings}; transform both with the same "
+                "CrystalGraphTransformer."
             )
-    if len(states) == 1:
-        columns = states[0][0]
-    else:
-        columns = {
-            name: np.concatenate([state[0].pop(name) for state in states])
-            for name in list(states[0][0])
-        }
-    return CrystalGraphs(
-        columns,
-        n_atoms=np.concatenate([state[1] for state in states]),
-        n_distances=np.concatenate([state[2] for state in states]),
-        settings=settings,
-    )
+        self._n_parts += 1
+        for name, part in columns.items():
+            start = self._sizes[name]
+            stop = self._sizes[name] = start + len(part)
+            whole = self._columns[name]
+            if stop > len(whole):
+                whole.resize((stop + stop // 8, *whole.shape[1:]), refcheck=False)
+            whole[start:stop] = part
+
+    def result(self) -> CrystalGraphs:
+        """Return the container; the joiner is of no more use then.
+
+        Raises
+        ------
+        ValueError
+            If nothing was appended.
+        """
+        if self._n_parts == 0:
+            raise ValueError("nothing to concatenate; give at least one CrystalGraphs.")
+        for name, whole in self._columns.items():
+            whole.resize((self._sizes[name], *whole.shape[1:]), refcheck=False)
+        columns = self._columns
+        return CrystalGraphs(
+            columns,
+            n_atoms=columns.pop("n_atoms"),
+            n_distances=columns.pop("n_distances"),
+            settings=self._settings,
+        )

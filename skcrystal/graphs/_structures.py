@@ -96,9 +96,12 @@ def _is_ase(crystal: Any) -> bool:
 
 def _as_arrays(crystal: Any, i: int) -> CrystalArrays:
     if isinstance(crystal, IStructure):
+        lattice = np.ascontiguousarray(crystal.lattice.matrix, dtype=np.float64)
+        # Not site.coords, which pymatgen would keep on every site from then on
+        fractional = np.array([site.frac_coords for site in crystal.sites])
         return CrystalArrays(
-            np.ascontiguousarray(crystal.lattice.matrix, dtype=np.float64),
-            np.array([site.coords for site in crystal.sites]).reshape(-1, 3),
+            lattice,
+            fractional.reshape(-1, 3) @ lattice,
             _atomic_numbers(crystal, i),
             np.array(crystal.lattice.pbc, dtype=np.int64),
         )

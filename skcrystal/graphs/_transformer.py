@@ -15,7 +15,7 @@ from ..utils._validation import Interval, StrOptions, validate_params_of
 from ._cache import GraphCache
 from ._container import CrystalGraphs
 from ._neighbors import find_edges
-from ._pack import Columns, crystal_columns, join, pack
+from ._pack import Columns, Joiner, State, crystal_columns, pack
 from ._settings import GraphSettings
 from ._structures import CrystalArrays, check_sequence, iter_crystals
 
@@ -171,14 +171,14 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
             delayed(_build_chunk)(chunk, start, settings, cache)
             for start, chunk in _chunks(crystals)
         )
-        states = []
+        joiner = Joiner()
         with tqdm(
             total=len(X), unit="crystal", desc="graphs", disable=not self.verbose
         ) as bar:
             for state in build:
-                states.append(state)
+                joiner.append(state)
                 bar.update(len(state[1]))
-        return join(states)
+        return joiner.result()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -204,7 +204,7 @@ def _build_chunk(
     start: int,
     settings: GraphSettings,
     cache: GraphCache | None,
-) -> tuple:
+) -> State:
     """State of a container with some crystals' graphs; `start` numbers the first."""
     if cache is None:
         parts = [_build(c, settings, start + i) for i, c in enumerate(crystals)]

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from ._batch import GraphBatch
 
@@ -40,42 +39,32 @@ class GraphStore:
         device: str | torch.device = "cpu",
     ) -> None:
         self.device = torch.device(device)
-        # First row and number of rows of each crystal, for atoms, edges and distances.
-        # They stay on the host, which then knows sizes without asking the device.
+        # All that says how large a batch will be stays on the host, which then plans
+        # batches without asking the device. First row and number of rows of each
+        # crystal, for atoms, edges and distances:
         pointers = np.stack([atom_ptr, edge_ptr[atom_ptr], distance_ptr])
         self._starts, self._counts = pointers[:, :-1], np.diff(pointers)
-
-        degree = np.diff(edge_ptr).astype(np.int32)
-        place = np.arange(len(degree)) - np.repeat(atom_ptr[:-1], np.diff(atom_ptr))
-        # A neighbour counted from its target needs no renumbering by crystal.
-        step = columns["neighbor"] - np.repeat(place.astype(np.int32), degree)
-        self._atomic_numbers = self._tensor(columns["atomic_numbers"]).int()
-        self._step = self._tensor(step)
-        self._distance_class = self._tensor(columns["distance_class"])
-        self._distances = self._tensor(columns["distances"])
-        self._vector = columns.get("vector")
-        if self._vector is not None:
-            self._vector = self._tensor(self._vector)
-        self._degree = self._tensor(degree)
+        self._degree = np.diff(edge_ptr).astype(np.int32)
         # With one number of neighbours throughout, edges are gathered by atom.
-        self._n_neighbors = None
-        if len(degree) and (degree == degree[0]).all():
-            self._n_neighbors = int(degree[0])
-            self._step = self._step.view(-1, self._n_neighbors)
-            self._distance_class = self._distance_class.view(-1, self._n_neighbors)
-            if self._vector is not None:
-                self._vector = self._vector.view(-1, self._n_neighbors, 3)
+        uniform = len(self._degree) and (self._degree == self._degree[0]).all()
+        self._n_neighbors = int(self._degree[0]) if uniform else None
         # Half the memory traffic, as long as rows can be numbered so
         self._row_dtype = np.int32 if pointers[:, -1].max() < 2**31 else np.int64
 
+        # A neighbour counted from its target needs no renumbering by crystal.
+        place = np.arange(len(self._degree)) - np.repeat(
+            atom_ptr[:-1], np.diff(atom_ptr)
+        )
+        step = columns["neighbor"] - np.repeat(place.astype(np.int32), self._degree)
+        self._atomic_numbers = self._tensor(columns["atomic_numbers"]).int()
+        self._distances = self._tensor(columns["distances"])
+        self._step = self._edge_tensor(step)
+        self._distance_class = self._edge_tensor(columns["distance_class"])
+        vector = columns.get("vector")
+        self._vector = None if vector is None else self._edge_tensor(vector)
+
     def __len__(self) -> int:
         return self._counts.shape[1]
-
-    def _tensor(self, array: NDArray) -> Tensor:
-        with warnings.catch_warnings():
-            # Columns are read-only, and nothing here writes to them.
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-            return torch.from_numpy(np.asarray(array)).to(self.device)
 
     def gather(self, rows: NDArray) -> GraphBatch:
         """Batch of the crystals `rows` (B,), in that order; no loop over them."""
@@ -83,58 +72,72 @@ class GraphStore:
         ends = counts.cumsum(1)
         begins = ends - counts
         n_atoms, n_edges, n_distances = ends[:, -1].tolist()
-        plan = np.empty((7, len(rows)), self._row_dtype)
         # What to add to a row of the batch to get its row here
-        np.subtract(self._starts.take(rows, axis=1), begins, out=plan[:3])
-        plan[3], plan[4], plan[5], plan[6] = counts[0], counts[2], begins[2], ends[0]
-        (
-            atom_shift, edge_shift, distance_shift,
-            atom_count, distance_count, first_distance, atom_end,
-        ) = torch.from_numpy(plan).to(self.device).unbind()  # fmt: skip
+        shifts = (self._starts.take(rows, axis=1) - begins).astype(self._row_dtype)
 
-        crystal = torch.repeat_interleave(atom_count, output_size=n_atoms).int()
-        place = self._arange(n_atoms, torch.int32)
-        atoms = atom_shift.index_select(0, crystal).add_(place)
-        first_distance = first_distance.int().index_select(0, crystal)
+        crystal = np.repeat(np.arange(len(rows), dtype=np.int32), counts[0])
+        place = np.arange(n_atoms, dtype=np.int32)
+        atoms = shifts[0].take(crystal) + place
+        distances = np.repeat(shifts[2], counts[2])
+        distances += np.arange(n_distances, dtype=distances.dtype)
+        first_distance = begins[2].astype(np.int32).take(crystal)
         if self._n_neighbors is not None:
-            shape = (n_atoms, self._n_neighbors)
-            target = place[:, None].expand(shape).reshape(-1)
-            edge_first = first_distance[:, None].expand(shape).reshape(-1)
-            edge_ptr = torch.arange(
-                0, n_edges + 1, shape[1], dtype=torch.int32, device=self.device
-            )
-            edges = atoms
+            edges = self._tensor(atoms)
+            edge_ptr = np.arange(0, n_edges + 1, self._n_neighbors, dtype=np.int32)
+            degree = np.broadcast_to(np.int32(self._n_neighbors), n_atoms)
         else:
-            degree = self._degree.index_select(0, atoms)
-            target = torch.repeat_interleave(degree, output_size=n_edges)
-            edge_first = first_distance.index_select(0, target)
-            edge_ptr = _pointer(degree.cumsum(0))
-            edges = edge_shift.index_select(0, crystal).index_select(0, target)
-            edges.add_(self._arange(n_edges, edges.dtype))
-        distances = torch.repeat_interleave(
-            distance_shift, distance_count, output_size=n_distances
-        )
-        distances.add_(self._arange(n_distances, distances.dtype))
+            degree = self._degree.take(atoms)
+            edge_ptr = _pointer(degree.cumsum())
+        target = self._repeat(place, degree, n_edges)
+        if self._n_neighbors is None:
+            edge_shift = self._tensor(shifts[1].take(crystal))
+            edges = edge_shift.index_select(0, target)
+            edges += torch.arange(n_edges, dtype=edges.dtype, device=self.device)
+        neighbor = self._step.index_select(0, edges).view(-1)
+        distance_class = self._distance_class.index_select(0, edges).view(-1)
+        neighbor += target
+        distance_class += self._repeat(first_distance, degree, n_edges)
         vector = self._vector
         if vector is not None:
             vector = vector.index_select(0, edges).view(-1, 3)
         return GraphBatch(
-            atomic_numbers=self._atomic_numbers.index_select(0, atoms),
-            atom_ptr=_pointer(atom_end),
-            crystal=crystal,
-            edge_ptr=edge_ptr,
+            atomic_numbers=self._atomic_numbers.index_select(0, self._tensor(atoms)),
+            atom_ptr=self._tensor(_pointer(ends[0])),
+            crystal=self._tensor(crystal),
+            edge_ptr=self._tensor(edge_ptr),
             target=target,
-            neighbor=self._step.index_select(0, edges).view(-1).add_(target),
-            distances=self._distances.index_select(0, distances),
-            distance_class=self._distance_class.index_select(0, edges)
-            .view(-1)
-            .add_(edge_first),
+            neighbor=neighbor,
+            distances=self._distances.index_select(0, self._tensor(distances)),
+            distance_class=distance_class,
             vector=vector,
         )
 
-    def _arange(self, n: int, dtype: torch.dtype) -> Tensor:
-        return torch.arange(n, dtype=dtype, device=self.device)
+    def _tensor(self, array: NDArray) -> Tensor:
+        if not array.flags.writeable:
+            # Columns are read-only. Nothing here writes to them, but torch, which
+            # cannot know, would warn.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "The given NumPy array is not")
+                return torch.from_numpy(np.asarray(array)).to(self.device)
+        return torch.from_numpy(array).to(self.device)
+
+    def _edge_tensor(self, array: NDArray) -> Tensor:
+        tensor = self._tensor(array)
+        if self._n_neighbors is None:
+            return tensor
+        return tensor.view(-1, self._n_neighbors, *tensor.shape[1:])
+
+    def _repeat(self, values: NDArray, counts: NDArray, n: int) -> Tensor:
+        """Repeat each of `values` as often as `counts` says, `n` rows in all."""
+        if self.device.type == "cpu":
+            # torch's would start all threads for any number of rows, and wait for
+            # each of them where other work keeps the cores busy.
+            return torch.from_numpy(np.repeat(values, counts))
+        values, counts = self._tensor(values), self._tensor(np.array(counts))
+        return torch.repeat_interleave(values, counts, output_size=n)
 
 
-def _pointer(ends: Tensor) -> Tensor:
-    return F.pad(ends.int(), (1, 0))
+def _pointer(ends: NDArray) -> NDArray[np.int32]:
+    pointer = np.zeros(len(ends) + 1, dtype=np.int32)
+    pointer[1:] = ends
+    return pointer

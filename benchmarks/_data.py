@@ -1,0 +1,146 @@
+"""Crystals for the benchmarks: real ones where they are at hand, else the shipped.
+
+Parsing CIF text takes minutes for ten thousand crystals, so what comes out of it is
+kept in the user's cache folder.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from pymatgen.core import Lattice, Structure
+
+from skcrystal.datasets import load_pbe_prototypes
+
+TARGETS = ["formation_energy_per_atom", "band_gap"]  # eV/atom, eV
+_LABELS = ["material_id", "formula_sum", *TARGETS]
+_BAD_LABELS = ["mp-778012", "mp-690564", "mp-693892", "mp-775201", "mp-758988"]
+_CHUNK = 200  # CIFs a task: enough to hide what a task costs
+
+
+def load_crystals(n, random_state=0, name="mp_cgcnn_36k"):
+    """Load a random sample of at most n crystals and their labels.
+
+    Parameters
+    ----------
+    n : int
+    random_state : int, default=0
+        Decides the sample.
+    name : str, default="mp_cgcnn_36k"
+        Folder of the data set.
+
+    Returns
+    -------
+    crystals : list of pymatgen Structure
+    labels : DataFrame
+        ``material_id``, ``formula_sum``, ``formation_energy_per_atom`` (eV/atom) and
+        ``band_gap`` (eV), as far as the set has them.
+    """
+    if not _table(name).exists():
+        return _prototypes(n, random_state, name)
+    cached = _cache_folder() / f"{name}-{n}-{random_state}.npz"
+    if not cached.exists():
+        _write(cached, _parse_sample(n, random_state, name))
+    with np.load(cached) as file:
+        arrays = dict(file)
+    labels = pd.DataFrame({key: arrays[key] for key in _LABELS if key in arrays})
+    return _structures(arrays), labels
+
+
+def perovskites(n, random_state=0):
+    """Load at most n perovskites of five atoms a cell, as a list of Structures."""
+    name = "perov_5_valtest"
+    if _table(name).exists():
+        return load_crystals(n, random_state, name)[0]
+    frame = load_pbe_prototypes().frame
+    chosen = frame[frame["prototype"] == "perovskite"]
+    return chosen["structure"].tolist()[:n]
+
+
+def source(name="mp_cgcnn_36k"):
+    """Say where the crystals of a set come from."""
+    if _table(name).exists():
+        return name
+    return f"the shipped PBE prototypes (no {name}: set SKCRYSTAL_DATA to its folder)"
+
+
+def _table(name):
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("SKCRYSTAL_DATA", beside)) / name / f"{name}.csv.xz"
+
+
+def _cache_folder():
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "skcrystal-benchmarks"
+
+
+def _prototypes(n, random_state, name):
+    warnings.warn(f"crystals are taken from {source(name)}", stacklevel=3)
+    frame = load_pbe_prototypes().frame.reset_index()
+    frame = frame.rename(columns={"formula": "formula_sum"})
+    frame = frame.iloc[_sample(len(frame), n, random_state)].reset_index(drop=True)
+    return frame["structure"].tolist(), frame[_LABELS]
+
+
+def _sample(n_rows, n, random_state):
+    return np.random.RandomState(random_state).permutation(n_rows)[:n]
+
+
+def _parse_sample(n, random_state, name):
+    """Columns of the labels, and the crystals behind one another."""
+    # Sodium nitride's formula reads "NaN", which pandas takes for a missing value.
+    frame = pd.read_csv(
+        _table(name),
+        keep_default_na=False,
+        usecols=lambda column: column in [*_LABELS, "cif"],
+    )
+    frame = frame[~frame["material_id"].isin(_BAD_LABELS)]
+    frame = frame.iloc[_sample(len(frame), n, random_state)]
+    cifs = frame.pop("cif").tolist()
+    parts = Parallel(n_jobs=2)(
+        delayed(_parse)(cifs[start : start + _CHUNK])
+        for start in range(0, len(cifs), _CHUNK)
+    )
+    lattices, numbers, coords = zip(*[c for part in parts for c in part], strict=True)
+    arrays = {
+        "lattice": np.stack(lattices),
+        "n_atoms": np.array([len(z) for z in numbers]),
+        "numbers": np.concatenate(numbers),
+        "frac_coords": np.concatenate(coords),
+    }
+    for key, column in frame.items():
+        # Text of fixed width: the file then needs no pickles.
+        numeric = pd.api.types.is_numeric_dtype(column)
+        arrays[key] = column.to_numpy(dtype=None if numeric else np.str_)
+    return arrays
+
+
+def _parse(cifs):
+    parsed = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # rounded coordinates, missing occupancies
+        for cif in cifs:
+            crystal = Structure.from_str(cif, fmt="cif")
+            numbers = np.array(crystal.atomic_numbers, dtype=np.uint8)
+            parsed.append((crystal.lattice.matrix, numbers, crystal.frac_coords))
+    return parsed
+
+
+def _structures(arrays):
+    ends = np.cumsum(arrays["n_atoms"])[:-1]
+    numbers = np.split(arrays["numbers"], ends)
+    coords = np.split(arrays["frac_coords"], ends)
+    return [
+        Structure(Lattice(lattice), z.tolist(), x)
+        for lattice, z, x in zip(arrays["lattice"], numbers, coords, strict=True)
+    ]
+
+
+def _write(path, arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.npz")
+    np.savez_compressed(unfinished, **arrays)
+    unfinished.replace(path)
