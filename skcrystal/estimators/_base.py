@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -18,18 +16,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
-from skorch.helper import predefined_split
 from torch import Tensor
-from torch.optim.lr_scheduler import OneCycleLR
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch, MaskedLoss
+from ..nn import CrystalNetwork, GraphBatch
 from ..utils._validation import Interval, StrOptions, validate_params_of
-from ._callbacks import StopOnDivergence, TargetErrors
+from ._data import GraphDataset, prediction_batches, store_of
 from ._holdout import hold_back
 from ._inputs import as_graphs
-from ._net import GraphDataset, GraphLoader, GraphNet, prediction_batches, store_of
+from ._net import history_frame, make_net, pick_device, release
 from ._targets import Targets, TargetScaler, check_targets, check_weights
 
 
@@ -152,7 +147,7 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         """
         validate_params_of(self)
         self._check_shape_parameters()
-        device = _pick_device(self.device)
+        device = pick_device(self.device)
         previous = self._previous()
         settings = previous.graph_settings_ if previous else None
         graphs = as_graphs(X, settings=settings, vectors=self._needs_vectors)
@@ -192,9 +187,11 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         ):  # the caller's generator stays as it is
             torch.manual_seed(int(random.randint(2**31 - 1)))
             network = self.net_.module_ if previous else self._build_network()
-            self.net_ = self._make_net(network, train, valid, random, device)
+            self.net_ = make_net(self, network, train, valid, random, device)
             self.net_.fit(train)
-        self._finish()
+        release(self.net_)
+        self.history_ = history_frame(self.net_)
+        self.n_iter_ = len(self.history_)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -352,62 +349,6 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
             pooling=self.pooling_,
         )
 
-    def _make_net(
-        self,
-        network: CrystalNetwork,
-        train: GraphDataset,
-        valid: GraphDataset | None,
-        random: np.random.RandomState,
-        device: torch.device,
-    ) -> GraphNet:
-        callbacks: list = [StopOnDivergence()]
-        if self.gradient_clip is not None:
-            callbacks.append(GradientNormClipping(self.gradient_clip))
-        if self.lr_schedule == "one_cycle":
-            steps = self.max_epochs * len(GraphLoader(train, self.batch_size))
-            callbacks.append(
-                LRScheduler(
-                    OneCycleLR, step_every="batch", max_lr=self.lr, total_steps=steps
-                )
-            )
-        if valid is not None:
-            callbacks.append(TargetErrors(self.target_names_, self._scaler.scale))
-            callbacks.append(
-                EarlyStopping(patience=self.n_iter_no_change, load_best=True)
-            )
-        # Users' callbacks keep state; the parameter must stay as it was given.
-        callbacks += copy.deepcopy(list(self.callbacks or []))
-        return GraphNet(
-            network,
-            criterion=MaskedLoss,
-            criterion__kind=self.loss,
-            optimizer=torch.optim.AdamW,
-            optimizer__weight_decay=self.weight_decay,
-            optimizer__fused=True,
-            lr=self.lr,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            iterator_train=GraphLoader,
-            iterator_train__random=random,
-            iterator_valid=GraphLoader,
-            train_split=None if valid is None else predefined_split(valid),
-            callbacks=callbacks,
-            device=device,
-            verbose=int(self.verbose),
-        )
-
-    def _finish(self) -> None:
-        """Let go of what only training needs, and keep its record."""
-        net = self.net_
-        # The split holds the validation set, the iterator the generator of the caller,
-        # the optimiser twice the weights: none belongs into a pickle.
-        net.train_split = None
-        net.iterator_train__random = None
-        net.optimizer_.state.clear()
-        net.module_.eval()
-        self.history_ = _history_frame(net)
-        self.n_iter_ = len(self.history_)
-
     # Steps of predict
 
     def _check_predict(self, X: Any) -> CrystalGraphs:
@@ -444,40 +385,8 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         return torch.cat(parts).numpy()
 
 
-def _pick_device(device: str | torch.device) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    picked = torch.device(device)
-    if picked.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device={device!r} was asked for, but torch finds no such device here; "
-            'use device="auto" or "cpu".'
-        )
-    return picked
-
-
 def _reach(graphs: CrystalGraphs) -> float:
     """Reach of the graphs in Å: their cutoff, or else their longest edge."""
     if graphs.settings is not None:
         return graphs.settings.cutoff
     return float(graphs.distances.max())
-
-
-def _history_frame(net: GraphNet) -> pd.DataFrame:
-    """One row an epoch: losses (scaled), errors (in units), rate and seconds."""
-    rows = []
-    for epoch in net.history:
-        row = {
-            key: value
-            for key, value in epoch.items()
-            if key != "batches" and np.isscalar(value) and not key.endswith("_best")
-        }
-        row["lr"] = next(
-            (b["event_lr"] for b in reversed(epoch["batches"]) if "event_lr" in b),
-            net.lr,
-        )
-        row["seconds"] = row.pop("dur", np.nan)
-        for key in [k for k in row if k.endswith("_batch_count")]:
-            del row[key]
-        rows.append(row)
-    return pd.DataFrame(rows)

@@ -1,102 +1,25 @@
-"""The skorch net, and the data it loops over."""
+"""The skorch net: how it is made, what is kept of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
-from numpy.typing import NDArray
 from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.helper import predefined_split
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.optim.lr_scheduler import OneCycleLR
 
-from ..graphs import CrystalGraphs
-from ..nn import GraphBatch, GraphStore
+from ..nn import CrystalNetwork, GraphBatch, MaskedLoss
+from ._callbacks import StopOnDivergence, TargetErrors
+from ._data import GraphDataset, GraphLoader
 
-# Batches for prediction hold this many edges at most (or one crystal): enough to keep
-# the cores busy, and a quarter of a gigabyte in the widest layer.
-_PREDICT_EDGES = 400_000
-
-
-def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
-    """Graphs on a device, ready to be gathered."""
-    return GraphStore(
-        graphs.columns(),
-        atom_ptr=graphs.atom_ptr,
-        edge_ptr=graphs.edge_ptr,
-        distance_ptr=graphs.distance_ptr,
-        device=device,
-    )
-
-
-def prediction_batches(graphs: CrystalGraphs) -> Iterator[NDArray[np.int64]]:
-    """Consecutive rows, in pieces of bounded size."""
-    ends = np.cumsum(graphs.n_edges)
-    start = 0
-    while start < len(graphs):
-        done = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, done + _PREDICT_EDGES, side="right"))
-        stop = max(stop, start + 1)
-        yield np.arange(start, stop)
-        start = stop
-
-
-class GraphDataset(Dataset):
-    """Graphs with scaled labels and their weights, all on one device.
-
-    Parameters
-    ----------
-    store : GraphStore
-        n graphs.
-    labels, weights : ndarray of shape (n, T)
-        Weights are zero where a label is missing.
-    """
-
-    def __init__(self, store: GraphStore, labels: NDArray, weights: NDArray) -> None:
-        self.store = store
-        known = np.where(weights > 0, labels, 0.0).astype(np.float32)
-        self.labels = torch.from_numpy(known).to(store.device)
-        self.weights = torch.from_numpy(weights.astype(np.float32)).to(store.device)
-
-    def __len__(self) -> int:
-        return len(self.store)
-
-    def batch(self, rows: NDArray) -> tuple[GraphBatch, tuple[Tensor, Tensor]]:
-        index = torch.from_numpy(rows).to(self.store.device)
-        return self.store.gather(rows), (self.labels[index], self.weights[index])
-
-
-class GraphLoader:
-    """Iterate over a dataset in batches, as torch's DataLoader would.
-
-    Parameters
-    ----------
-    dataset : GraphDataset
-    batch_size : int
-        Crystals a batch.
-    random : RandomState, optional
-        Shuffles anew at each pass; by default the order is kept.
-    """
-
-    def __init__(
-        self,
-        dataset: GraphDataset,
-        batch_size: int,
-        random: np.random.RandomState | None = None,
-    ) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.random = random
-
-    def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[GraphBatch, tuple[Tensor, Tensor]]]:
-        n = len(self.dataset)
-        rows = np.arange(n) if self.random is None else self.random.permutation(n)
-        for start in range(0, n, self.batch_size):
-            yield self.dataset.batch(rows[start : start + self.batch_size])
+if TYPE_CHECKING:
+    from ._base import GNNRegressor
 
 
 class GraphNet(NeuralNet):
@@ -107,3 +30,92 @@ class GraphNet(NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=False) -> Tensor:
         return self.criterion_(y_pred, y_true)
+
+
+def make_net(
+    model: GNNRegressor,
+    network: CrystalNetwork,
+    train: GraphDataset,
+    valid: GraphDataset | None,
+    random: np.random.RandomState,
+    device: torch.device,
+) -> GraphNet:
+    """Make the net that trains `network` as the parameters of `model` say."""
+    callbacks: list = [StopOnDivergence()]
+    if model.gradient_clip is not None:
+        callbacks.append(GradientNormClipping(model.gradient_clip))
+    if model.lr_schedule == "one_cycle":
+        steps = model.max_epochs * len(GraphLoader(train, model.batch_size))
+        callbacks.append(
+            LRScheduler(
+                OneCycleLR, step_every="batch", max_lr=model.lr, total_steps=steps
+            )
+        )
+    if valid is not None:
+        callbacks.append(TargetErrors(model.target_names_, model._scaler.scale))
+        callbacks.append(EarlyStopping(patience=model.n_iter_no_change, load_best=True))
+    # Users' callbacks keep state; the parameter must stay as it was given.
+    callbacks += copy.deepcopy(list(model.callbacks or []))
+    return GraphNet(
+        network,
+        criterion=MaskedLoss,
+        criterion__kind=model.loss,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=model.weight_decay,
+        optimizer__fused=True,
+        lr=model.lr,
+        max_epochs=model.max_epochs,
+        batch_size=model.batch_size,
+        iterator_train=GraphLoader,
+        iterator_train__random=random,
+        iterator_valid=GraphLoader,
+        train_split=None if valid is None else predefined_split(valid),
+        callbacks=callbacks,
+        device=device,
+        verbose=int(model.verbose),
+    )
+
+
+def release(net: GraphNet) -> None:
+    """Let go of what only training needs.
+
+    The split holds the validation set, the iterator the caller's generator, the
+    optimiser twice the weights: none belongs into a pickle.
+    """
+    net.train_split = None
+    net.iterator_train__random = None
+    net.optimizer_.state.clear()
+    net.module_.eval()
+
+
+def pick_device(device: str | torch.device) -> torch.device:
+    """Turn the parameter into a device that is there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    picked = torch.device(device)
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={device!r} was asked for, but torch finds no such device here; "
+            'use device="auto" or "cpu".'
+        )
+    return picked
+
+
+def history_frame(net: GraphNet) -> pd.DataFrame:
+    """One row an epoch: losses (scaled), errors (in units), rate and seconds."""
+    rows = []
+    for epoch in net.history:
+        row = {
+            key: value
+            for key, value in epoch.items()
+            if key != "batches" and np.isscalar(value) and not key.endswith("_best")
+        }
+        row["lr"] = next(
+            (b["event_lr"] for b in reversed(epoch["batches"]) if "event_lr" in b),
+            net.lr,
+        )
+        row["seconds"] = row.pop("dur", np.nan)
+        for key in [k for k in row if k.endswith("_batch_count")]:
+            del row[key]
+        rows.append(row)
+    return pd.DataFrame(rows)

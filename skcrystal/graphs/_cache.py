@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._container import _COLUMNS
-from ._pack import Columns
+from ._columns import COLUMNS, Columns
 from ._settings import GraphSettings
 from ._structures import CrystalArrays
 
@@ -85,19 +84,19 @@ class GraphCache:
 
 
 def _encode(columns: Columns) -> bytes:
-    names = [name for name in _COLUMNS if name in columns]
-    arrays = [np.ascontiguousarray(columns[n], _COLUMNS[n][0]) for n in names]
+    names = [name for name in COLUMNS if name in columns]
+    arrays = [np.ascontiguousarray(columns[n], COLUMNS[n][0]) for n in names]
     sizes = np.array(
-        [len(columns[n]) if n in columns else -1 for n in _COLUMNS], dtype=np.int64
+        [len(columns[n]) if n in columns else -1 for n in COLUMNS], dtype=np.int64
     )
     return b"".join(array.tobytes() for array in (sizes, *arrays))
 
 
 def _decode(blob: bytes) -> Columns:
     columns = {}
-    start = 8 * len(_COLUMNS)
+    start = 8 * len(COLUMNS)
     sizes = np.frombuffer(blob[:start], dtype=np.int64)
-    for size, (name, (dtype, _, tail)) in zip(sizes, _COLUMNS.items(), strict=True):
+    for size, (name, (dtype, _, tail)) in zip(sizes, COLUMNS.items(), strict=True):
         if size < 0:
             continue
         shape = (int(size), *tail)

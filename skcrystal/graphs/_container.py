@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._columns import COLUMNS, Joiner, State, pack
+from ._from_data import columns_of_data
 from ._ragged import ragged_arange, to_pointer
 from ._settings import GraphSettings
+from ._storage import map_arrays, write_arrays
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-# name: (dtype, which pointer owns its rows, trailing shape)
-_COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
-    "atomic_numbers": (np.uint8, "atom", ()),
-    "degree": (np.int32, "atom", ()),
-    "neighbor": (np.int32, "edge", ()),
-    "distance_class": (np.int32, "edge", ()),
-    "distances": (np.float32, "distance", ()),
-    "vector": (np.float32, "edge", (3,)),
-}
 _FORMAT = "skcrystal-graphs-1"
 
 
@@ -91,7 +85,7 @@ class CrystalGraphs(Sequence):
         self.distance_ptr = _frozen(to_pointer(n_distances))
         self.edge_ptr = _frozen(to_pointer(columns["degree"]))
         self._crystal_edge_ptr = self.edge_ptr[self.atom_ptr]
-        for name, (dtype, _, tail) in _COLUMNS.items():
+        for name, (dtype, _, tail) in COLUMNS.items():
             column = columns.get(name)
             if name == "degree":  # kept as edge_ptr
                 continue
@@ -132,7 +126,7 @@ class CrystalGraphs(Sequence):
     @property
     def nbytes(self) -> int:
         """Memory held by all columns, in bytes."""
-        held = [getattr(self, name, None) for name in _COLUMNS]
+        held = [getattr(self, name, None) for name in COLUMNS]
         held += [self.atom_ptr, self.edge_ptr, self.distance_ptr]
         return self._crystal_edge_ptr.nbytes + sum(
             array.nbytes for array in held if array is not None
@@ -144,7 +138,7 @@ class CrystalGraphs(Sequence):
             name: np.diff(self.edge_ptr).astype(dtype)
             if name == "degree"
             else getattr(self, name)
-            for name, (dtype, _, _) in _COLUMNS.items()
+            for name, (dtype, _, _) in COLUMNS.items()
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -214,9 +208,14 @@ class CrystalGraphs(Sequence):
 
     def __reduce__(self) -> tuple:
         # Pointers are rebuilt from counts: a third of the bytes.
-        return (_rebuild, self._state())
+        return CrystalGraphs._from_state, (self._state(),)
 
-    def _state(self) -> tuple:
+    @classmethod
+    def _from_state(cls, state: State) -> CrystalGraphs:
+        columns, n_atoms, n_distances, settings = state
+        return cls(columns, n_atoms=n_atoms, n_distances=n_distances, settings=settings)
+
+    def _state(self) -> State:
         return (
             self.columns(),
             self.n_atoms.astype(np.int32),
@@ -237,7 +236,7 @@ class CrystalGraphs(Sequence):
         }
         return CrystalGraphs(
             {
-                name: column[index[_COLUMNS[name][1]]]
+                name: column[index[COLUMNS[name][1]]]
                 for name, column in self.columns().items()
             },
             n_atoms=counts["atom"],
@@ -296,11 +295,8 @@ class CrystalGraphs(Sequence):
         ValueError
             If an entry lacks a field, or a field has the wrong shape.
         """
-        from ._from_data import columns_of_data
-        from ._pack import pack
-
         parts = [columns_of_data(data, i) for i, data in enumerate(data_list)]
-        return pack(parts, settings)
+        return cls._from_state(pack(parts, settings))
 
     @classmethod
     def concatenate(cls, parts: Sequence[CrystalGraphs]) -> CrystalGraphs:
@@ -320,12 +316,10 @@ class CrystalGraphs(Sequence):
         ValueError
             If the settings differ: one model cannot read both.
         """
-        from ._pack import Joiner
-
         joiner = Joiner()
         for part in parts:
             joiner.append(part._state())
-        return joiner.result()
+        return cls._from_state(joiner.result())
 
     def save(self, path: str | Path) -> None:
         """Write all graphs to one file, in the safetensors format.
@@ -335,8 +329,6 @@ class CrystalGraphs(Sequence):
         path : str or Path
             File to write; it is complete or absent, never half written.
         """
-        from ._storage import write_arrays
-
         columns, n_atoms, n_distances, settings = self._state()
         write_arrays(
             Path(path),
@@ -365,8 +357,6 @@ class CrystalGraphs(Sequence):
         ValueError
             If the file is not one of ours, or is cut short.
         """
-        from ._storage import map_arrays
-
         columns, header = map_arrays(Path(path), _FORMAT)
         n_atoms, n_distances = columns.pop("n_atoms"), columns.pop("n_distances")
         settings = json.loads(header["settings"])
@@ -376,12 +366,6 @@ class CrystalGraphs(Sequence):
             n_distances=n_distances,
             settings=settings and GraphSettings(**settings),
         )
-
-
-def _rebuild(columns, n_atoms, n_distances, settings) -> CrystalGraphs:
-    return CrystalGraphs(
-        columns, n_atoms=n_atoms, n_distances=n_distances, settings=settings
-    )
 
 
 def _frozen(array: NDArray | None) -> NDArray | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ._pack import Columns, crystal_columns
+from ._columns import Columns, crystal_columns
 
 
 def columns_of_data(data: Any, i: int) -> Columns:

@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 
 from ..utils._validation import Interval, StrOptions, validate_params_of
 from ._cache import GraphCache
+from ._columns import Columns, Joiner, State, crystal_columns, pack
 from ._container import CrystalGraphs
 from ._neighbors import find_edges
-from ._pack import Columns, Joiner, State, crystal_columns, pack
 from ._settings import GraphSettings
 from ._structures import CrystalArrays, check_sequence, iter_crystals
 
@@ -178,7 +178,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
             for state in build:
                 joiner.append(state)
                 bar.update(len(state[1]))
-        return joiner.result()
+        return CrystalGraphs._from_state(joiner.result())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -208,7 +208,7 @@ def _build_chunk(
     """State of a container with some crystals' graphs; `start` numbers the first."""
     if cache is None:
         parts = [_build(c, settings, start + i) for i, c in enumerate(crystals)]
-        return pack(parts, settings)._state()
+        return pack(parts, settings)
     keys = [cache.key(crystal) for crystal in crystals]
     graphs = cache.get(keys)
     new = {}
@@ -217,7 +217,7 @@ def _build_chunk(
             graphs[key] = new[key] = _build(crystal, settings, start + i)
     if new:
         cache.put(new)
-    return pack([graphs[key] for key in keys], settings)._state()
+    return pack([graphs[key] for key in keys], settings)
 
 
 def _build(crystal: CrystalArrays, settings: GraphSettings, i: int) -> Columns:

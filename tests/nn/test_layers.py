@@ -10,7 +10,7 @@ from torch_geometric.nn import CGConv, GATv2Conv, GCNConv
 from torch_geometric.nn.models.schnet import GaussianSmearing, InteractionBlock
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators._net import store_of
+from skcrystal.estimators._data import store_of
 from skcrystal.nn import (
     CGCNN,
     GCN,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators._net import prediction_batches, store_of
+from skcrystal.estimators._data import prediction_batches, store_of
 
 
 @pytest.fixture(
@@ -45,10 +45,10 @@ def test_gathered_batch_is_pygs(graphs, rows):
 
 
 def test_prediction_batches_cover_every_row_once(small_graphs, monkeypatch):
-    import skcrystal.estimators._net as net_module
+    import skcrystal.estimators._data as data_module
 
     for limit in (1, 100, 1000, 10**9):
-        monkeypatch.setattr(net_module, "_PREDICT_EDGES", limit)
+        monkeypatch.setattr(data_module, "_PREDICT_EDGES", limit)
         batches = list(prediction_batches(small_graphs))
         assert np.array_equal(np.concatenate(batches), np.arange(40))
         for rows in batches:

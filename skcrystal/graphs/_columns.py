@@ -1,12 +1,21 @@
-"""From the edges of single crystals to columns."""
+"""The columns that hold many graphs: which there are, and how they are joined."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._container import CrystalGraphs
 from ._settings import GraphSettings
+
+# name: (dtype, what has a row each, shape of a row)
+COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
+    "atomic_numbers": (np.uint8, "atom", ()),
+    "degree": (np.int32, "atom", ()),
+    "neighbor": (np.int32, "edge", ()),
+    "distance_class": (np.int32, "edge", ()),
+    "distances": (np.float32, "distance", ()),
+    "vector": (np.float32, "edge", (3,)),
+}
 
 # Lengths closer than this are one. Rounding errors of a cell's coordinates are below
 # 1e-6 Å, and no network resolves what moves an energy by less than a µeV.
@@ -59,16 +68,14 @@ def _distinct(distance: NDArray) -> tuple[NDArray[np.float32], NDArray[np.int32]
     return distance[position[new]].astype(np.float32), inverse
 
 
-def pack(parts: Sequence[Columns], settings: GraphSettings | None) -> CrystalGraphs:
-    """Put the columns of single crystals into one container."""
+def pack(parts: Sequence[Columns], settings: GraphSettings | None) -> State:
+    """State of a container with the columns of single crystals."""
     n_atoms = np.array([len(part["atomic_numbers"]) for part in parts])
     n_distances = np.array([len(part["distances"]) for part in parts])
     columns = {
         name: np.concatenate([part[name] for part in parts]) for name in parts[0]
     }
-    return CrystalGraphs(
-        columns, n_atoms=n_atoms, n_distances=n_distances, settings=settings
-    )
+    return columns, n_atoms, n_distances, settings
 
 
 class Joiner:
@@ -113,8 +120,8 @@ class Joiner:
                 whole.resize((stop + stop // 8, *whole.shape[1:]), refcheck=False)
             whole[start:stop] = part
 
-    def result(self) -> CrystalGraphs:
-        """Return the container; the joiner is of no more use then.
+    def result(self) -> State:
+        """State of the container; the joiner is of no more use then.
 
         Raises
         ------
@@ -123,12 +130,8 @@ class Joiner:
         """
         if self._n_parts == 0:
             raise ValueError("nothing to concatenate; give at least one CrystalGraphs.")
-        for name, whole in self._columns.items():
-            whole.resize((self._sizes[name], *whole.shape[1:]), refcheck=False)
         columns = self._columns
-        return CrystalGraphs(
-            columns,
-            n_atoms=columns.pop("n_atoms"),
-            n_distances=columns.pop("n_distances"),
-            settings=self._settings,
-        )
+        for name, whole in columns.items():
+            whole.resize((self._sizes[name], *whole.shape[1:]), refcheck=False)
+        counts = columns.pop("n_atoms"), columns.pop("n_distances")
+        return columns, *counts, self._settings
