@@ -1,6 +1,9 @@
 # `make demo` and `make test` need Python 3.11 or later, make, and the package index.
 # Everything goes into .venv here; nothing else on the machine is touched.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ifeq (,$(PYTHON))
+$(error no python3 found; name one of 3.11 or later: make PYTHON=... $(MAKECMDGOALS))
+endif
 VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.installed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -19,16 +20,18 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch
+from ..nn import LOSSES, CrystalNetwork, GraphBatch
 from ..utils._validation import Interval, StrOptions, validate_params_of
 from ._data import GraphDataset, prediction_batches, store_of
 from ._holdout import hold_back
 from ._inputs import as_graphs
-from ._net import history_frame, make_net, pick_device, release
+from ._net import GraphNet, history_frame, make_net, pick_device, release
 from ._targets import Targets, TargetScaler, check_targets, check_weights
 
+_GENERATORS = threading.Lock()
 
-class GNNRegressor(RegressorMixin, BaseEstimator):
+
+class GNNRegressor(RegressorMixin, BaseEstimator, ABC):
     """Base of all graph network regressors.
 
     A subclass adds its parameters and gives `_make_network`; it says with
@@ -43,7 +46,7 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "pooling": [StrOptions({"mean", "sum"})],
-        "loss": [StrOptions({"mae", "mse", "huber"})],
+        "loss": [StrOptions(set(LOSSES))],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -59,6 +62,27 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    # The rest of the parameters make the network what it is.
+    _training_parameters: ClassVar[frozenset[str]] = frozenset(
+        {
+            "loss",
+            "max_epochs",
+            "batch_size",
+            "lr",
+            "lr_schedule",
+            "weight_decay",
+            "gradient_clip",
+            "early_stopping",
+            "validation_fraction",
+            "n_iter_no_change",
+            "warm_start",
+            "device",
+            "callbacks",
+            "random_state",
+            "verbose",
+        }
+    )
 
     @abstractmethod
     def __init__(
@@ -150,46 +174,43 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         device = pick_device(self.device)
         previous = self._previous()
         settings = previous.graph_settings_ if previous else None
-        graphs = as_graphs(X, settings=settings, vectors=self._needs_vectors)
+        graphs = as_graphs(
+            X,
+            settings=settings,
+            vectors=self._needs_vectors,
+            build=previous is None or settings is not None,
+        )
         targets = check_targets(y, len(graphs))
         weights = check_weights(sample_weight, len(graphs))
         random = check_random_state(self.random_state)
 
-        kept, held = np.arange(len(graphs)), None
-        if self.early_stopping:
-            kept, held = hold_back(graphs, self.validation_fraction, random)
-            if np.isnan(targets.values[kept]).all(axis=0).any():
-                raise ValueError(
-                    "early_stopping=True held back every label of a target; lower "
-                    "`validation_fraction`, or set early_stopping=False."
-                )
+        label_weights = ~np.isnan(targets.values) * weights[:, None]
+        kept, held = self._split(graphs, targets.names, label_weights, random)
         if previous is not None:
-            self._check_same_targets(targets)
-        else:
-            self._learn_scale(graphs[kept], targets, weights[kept], kept)
+            self._check_goes_on(targets)
+        # Taken off first and set last: training that fails leaves no fitted model.
+        old_net = self.__dict__.pop("net_", None)
+        elements = _elements(graphs[kept[label_weights[kept].any(axis=1)]])
+        if previous is None:
+            self._learn_scale(graphs[kept], targets.values[kept], label_weights[kept])
+            self._architecture = self._get_architecture()
             self.graph_settings_ = graphs.settings
             self.cutoff_ = _reach(graphs)
-        self.target_names_ = targets.names
-        elements = np.unique(graphs[kept].atomic_numbers).astype(np.int64)
-        if previous is not None:
-            elements = np.union1d(previous.elements_, elements)
-        self.elements_ = elements
+            self.elements_ = elements
+        else:
+            self.elements_ = np.union1d(self.elements_, elements)
+        self.target_names_, self._is_1d = targets.names, targets.is_1d
 
-        train = self._dataset(graphs, targets, weights, kept, device)
-        valid = (
+        train, valid = (
             None
-            if held is None
-            else self._dataset(graphs, targets, weights, held, device)
+            if rows is None
+            else self._dataset(
+                graphs[rows], targets.values[rows], label_weights[rows], device
+            )
+            for rows in (kept, held)
         )
-        cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
-        with torch.random.fork_rng(
-            devices=cuda
-        ):  # the caller's generator stays as it is
-            torch.manual_seed(int(random.randint(2**31 - 1)))
-            network = self.net_.module_ if previous else self._build_network()
-            self.net_ = make_net(self, network, train, valid, random, device)
-            self.net_.fit(train)
-        release(self.net_)
+        network = old_net.module_ if previous else None
+        self.net_ = self._train(network, train, valid, random, device)
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
         return self
@@ -215,7 +236,8 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         NotFittedError
             If the model was not fitted.
         ValueError
-            If graphs were made otherwise than those of `fit`.
+            If graphs were made otherwise than those of `fit`, or crystals are given
+            but it is not known how the graphs of `fit` were made.
         """
         graphs = self._check_predict(X)
         scaled = self._run(graphs, lambda network, batch: network(batch))
@@ -225,7 +247,7 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         return predicted[:, 0] if self._is_1d else predicted
 
     def embed(self, X: Any) -> NDArray[np.float32]:
-        """Pooled features of crystals: what the head sees.
+        """Pooled features of crystals: their place in what the network has learned.
 
         Parameters
         ----------
@@ -251,7 +273,7 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         ----------
         X : CrystalGraphs, or sequence of m crystals or PyG Data
         y : array-like of shape (m,) or (m, n_targets)
-            Labels; NaN entries are left out.
+            Labels; NaN entries are left out, and so are targets with fewer than two.
         sample_weight : array-like of shape (m,), optional
 
         Returns
@@ -262,19 +284,23 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `y` does not fit `X` or the number of targets.
+            If `y` does not fit `X` or the number of targets, or has too few labels.
         """
         predicted = self.predict(X)
-        targets = check_targets(y, len(predicted))
+        targets = check_targets(y, len(predicted), allow_empty=True)
         weights = check_weights(sample_weight, len(predicted))
         self._check_same_targets(targets)
         predicted = predicted.reshape(targets.values.shape)
-        scores = []
-        for truth, guess in zip(targets.values.T, predicted.T, strict=True):
-            known = ~np.isnan(truth)
-            scores.append(
-                r2_score(truth[known], guess[known], sample_weight=weights[known])
+        known = ~np.isnan(targets.values) & (weights[:, None] > 0)
+        scores = [
+            r2_score(truth[here], guess[here], sample_weight=weights[here])
+            for truth, guess, here in zip(
+                targets.values.T, predicted.T, known.T, strict=True
             )
+            if here.sum() > 1
+        ]
+        if not scores:
+            raise ValueError("no target has two labels, and R^2 needs two.")
         return float(np.mean(scores))
 
     def __sklearn_tags__(self):
@@ -299,6 +325,49 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
             return None
         return self
 
+    def _split(
+        self,
+        graphs: CrystalGraphs,
+        names: list[str],
+        label_weights: NDArray,
+        random: np.random.RandomState,
+    ) -> tuple[NDArray, NDArray | None]:
+        """Rows to train on, and rows held back if training may stop early."""
+        kept, held = np.arange(len(graphs)), None
+        if self.early_stopping:
+            kept, held = hold_back(graphs, self.validation_fraction, random)
+        empty = np.flatnonzero(~label_weights[kept].any(axis=0))
+        if len(empty):
+            raise ValueError(
+                f"nothing is left to train {names[empty[0]]} on: all its labels have "
+                "sample_weight 0 or were held back; check sample_weight, lower "
+                "`validation_fraction`, or set early_stopping=False."
+            )
+        if held is not None and not label_weights[held].any():
+            raise ValueError(
+                "early_stopping=True held back crystals without any label; raise "
+                "`validation_fraction`, or set early_stopping=False."
+            )
+        return kept, held
+
+    def _train(
+        self,
+        network: CrystalNetwork | None,
+        train: GraphDataset,
+        valid: GraphDataset | None,
+        random: np.random.RandomState,
+        device: torch.device,
+    ) -> GraphNet:
+        # manual_seed reaches every device; the caller's generators stay as they are.
+        # Threads share them, so only one may train at a time.
+        with _GENERATORS, torch.random.fork_rng(range(torch.cuda.device_count())):
+            torch.manual_seed(int(random.randint(2**31 - 1)))
+            if network is None:
+                network = self._build_network()
+            net = make_net(self, network, train, valid, random, device).fit(train)
+        release(net)
+        return net
+
     def _check_same_targets(self, targets: Targets) -> None:
         found, expected = targets.values.shape[1], len(self._scaler.mean)
         if found != expected:
@@ -307,13 +376,29 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
                 f"({', '.join(self.target_names_)})."
             )
 
+    def _get_architecture(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in self._training_parameters
+        }
+
+    def _check_goes_on(self, targets: Targets) -> None:
+        """Check that the network of the last fit can be trained on."""
+        self._check_same_targets(targets)
+        for name, value in self._get_architecture().items():
+            if value != self._architecture[name]:
+                raise ValueError(
+                    f"warm_start=True goes on with a network of {name}="
+                    f"{self._architecture[name]!r}, which cannot become {value!r}; set "
+                    "warm_start=False to start anew."
+                )
+
     def _learn_scale(
-        self, graphs: CrystalGraphs, targets: Targets, weights: NDArray, rows: NDArray
+        self, graphs: CrystalGraphs, values: NDArray, weights: NDArray
     ) -> None:
         self.pooling_ = self.pooling
-        self._is_1d = targets.is_1d
-        values = self._per_atom(targets.values[rows], graphs)
-        self._scaler = TargetScaler.fit(values, ~np.isnan(values) * weights[:, None])
+        self._scaler = TargetScaler.fit(self._per_atom(values, graphs), weights)
 
     def _per_atom(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
         """Targets as the network gives them: a mean over atoms if pooled by sum."""
@@ -322,22 +407,14 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
     def _dataset(
         self,
         graphs: CrystalGraphs,
-        targets: Targets,
-        weights: NDArray,
-        rows: NDArray,
+        values: NDArray,
+        label_weights: NDArray,
         device: torch.device,
     ) -> GraphDataset:
-        part = graphs if len(rows) == len(graphs) else graphs[rows]
-        values = self._per_atom(targets.values[rows], part)
-        label_weights = ~np.isnan(values) * weights[rows, None]
-        if not label_weights.any():
-            raise ValueError(
-                "no label with a positive sample_weight is left for "
-                "training or validation; lower `validation_fraction` or check y."
-            )
-        label_weights = label_weights / label_weights.mean()
+        scaled = self._scaler.transform(self._per_atom(values, graphs))
+        # One in the mean over the whole set, see MaskedLoss
         return GraphDataset(
-            store_of(part, device), self._scaler.transform(values), label_weights
+            store_of(graphs, device), scaled, label_weights / label_weights.mean()
         )
 
     def _build_network(self) -> CrystalNetwork:
@@ -354,7 +431,10 @@ class GNNRegressor(RegressorMixin, BaseEstimator):
     def _check_predict(self, X: Any) -> CrystalGraphs:
         check_is_fitted(self, "net_")
         graphs = as_graphs(
-            X, settings=self.graph_settings_, vectors=self._needs_vectors
+            X,
+            settings=self.graph_settings_,
+            vectors=self._needs_vectors,
+            build=self.graph_settings_ is not None,
         )
         unseen = np.setdiff1d(graphs.atomic_numbers, self.elements_)
         if len(unseen):
@@ -390,3 +470,7 @@ def _reach(graphs: CrystalGraphs) -> float:
     if graphs.settings is not None:
         return graphs.settings.cutoff
     return float(graphs.distances.max())
+
+
+def _elements(graphs: CrystalGraphs) -> NDArray[np.int64]:
+    return np.unique(graphs.atomic_numbers).astype(np.int64)

@@ -39,7 +39,7 @@ def hold_back(
     graphs : CrystalGraphs
         n crystals.
     fraction : float
-        About how many of them to hold back.
+        How many of them to hold back, at most; but one formula at least.
     random : RandomState
 
     Returns
@@ -58,9 +58,11 @@ def hold_back(
             f"early_stopping=True holds back whole formulas, but all {len(graphs)} "
             "crystals share one; set early_stopping=False or add others."
         )
-    order = random.permutation(len(sizes))
-    # At least one formula on each side
-    reached = np.cumsum(sizes[order]) >= fraction * len(graphs)
-    n_held = min(int(reached.argmax()) + 1, len(sizes) - 1)
-    is_held = np.isin(group, order[:n_held])
+    wanted, n_held, held = fraction * len(graphs), 0, []
+    for formula in random.permutation(len(sizes)):
+        # A formula with more crystals than are wanted stays on the other side.
+        if n_held + sizes[formula] <= max(wanted, 1) and len(held) < len(sizes) - 1:
+            held.append(formula)
+            n_held += sizes[formula]
+    is_held = np.isin(group, held or [sizes.argmin()])
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)

@@ -7,7 +7,11 @@ from ..graphs import CrystalGraphs, CrystalGraphTransformer, GraphSettings
 
 
 def as_graphs(
-    X: Any, *, settings: GraphSettings | None = None, vectors: bool = False
+    X: Any,
+    *,
+    settings: GraphSettings | None = None,
+    vectors: bool = False,
+    build: bool = True,
 ) -> CrystalGraphs:
     """Return the graphs of `X`, building them if need be.
 
@@ -20,6 +24,8 @@ def as_graphs(
         where they know how they were made. By default, the transformer's defaults.
     vectors : bool, default=False
         Whether the network reads displacement vectors.
+    build : bool, default=True
+        Whether crystals may be given, or ready graphs alone.
 
     Returns
     -------
@@ -30,13 +36,20 @@ def as_graphs(
     TypeError
         If an entry is neither graph nor crystal.
     ValueError
-        If `X` is empty, the graphs lack vectors that the network reads, were made
-        otherwise than those of the fit, or a crystal is unfit for a graph.
+        If `X` is empty, holds crystals though `build` is False, the graphs lack
+        vectors that the network reads, were made otherwise than those of the fit, or
+        a crystal is unfit for a graph.
     """
     if isinstance(X, CrystalGraphs):
         graphs = X
     elif _holds_data(X):
         graphs = CrystalGraphs.from_data_list(list(X))
+    elif not build:
+        raise ValueError(
+            "X holds crystals, but the model was fitted on PyG graphs that do not say "
+            "how they were made; pass graphs made the same way, or fit on "
+            "CrystalGraphs.from_data_list(..., settings=GraphSettings(...))."
+        )
     else:
         settings = replace(settings or GraphSettings(), vectors=vectors)
         return CrystalGraphTransformer(**asdict(settings)).transform(X)

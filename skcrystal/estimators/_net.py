@@ -80,20 +80,31 @@ def release(net: GraphNet) -> None:
     """Let go of what only training needs.
 
     The split holds the validation set, the iterator the caller's generator, the
-    optimiser twice the weights: none belongs into a pickle.
+    optimiser and some callbacks the weights again: none belongs into a pickle.
     """
     net.train_split = None
     net.iterator_train__random = None
     net.optimizer_.state.clear()
+    net.module = type(net.module_)  # else the weights are pickled twice
     net.module_.eval()
+    for _, callback in net.callbacks_:
+        for name in ("best_model_weights_", "lr_scheduler_", "_error", "_count"):
+            if hasattr(callback, name):
+                setattr(callback, name, None)
 
 
 def pick_device(device: str | torch.device) -> torch.device:
     """Turn the parameter into a device that is there."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    picked = torch.device(device)
-    if picked.type == "cuda" and not torch.cuda.is_available():
+    try:
+        picked = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f'device={device!r} is no device that torch knows; use "auto", "cpu" or '
+            '"cuda".'
+        ) from error
+    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device={device!r} was asked for, but torch finds no such device here; "
             'use device="auto" or "cpu".'

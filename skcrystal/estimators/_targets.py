@@ -28,18 +28,20 @@ class Targets:
     is_1d: bool
 
 
-def check_targets(y: Any, n_crystals: int) -> Targets:
-    """Check labels against the number of crystals.
+def check_targets(y: Any, n_crystals: int, *, allow_empty: bool = False) -> Targets:
+    """Check labels, which may be masked, against the number of crystals.
 
     Raises
     ------
     ValueError
         If `y` is missing, not numeric, of the wrong length or shape, infinite
-        anywhere, or a target has no label at all.
+        anywhere, or a target has no label at all and `allow_empty` is False.
     """
     if y is None:
         raise ValueError("y is None, but a regressor needs labels to fit.")
     try:
+        if np.ma.isMaskedArray(y):
+            y = np.ma.filled(y.astype(np.float64), np.nan)
         values = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -71,7 +73,7 @@ def check_targets(y: Any, n_crystals: int) -> Targets:
             "it was not measured."
         )
     empty = np.flatnonzero(np.isnan(values).all(axis=0))
-    if len(empty):
+    if len(empty) and not allow_empty:
         raise ValueError(
             f"y has no label at all for {names[empty[0]]} (column {empty[0]} is all "
             "NaN); leave the column out."
@@ -130,7 +132,7 @@ class TargetScaler:
         )
         scale = np.sqrt(variance / total)
         # A constant target, up to rounding, is learned as its mean.
-        constant = scale <= 1e-12 * np.maximum(np.abs(mean), 1)
+        constant = scale <= 1e-12 * np.abs(mean)
         return cls(mean, np.where(constant, 1.0, scale))
 
     def transform(self, values: NDArray) -> NDArray:

@@ -66,8 +66,6 @@ class GraphCache:
         try:
             connection = sqlite3.connect(self.path, timeout=60)
             try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS graphs "
                     "(key BLOB PRIMARY KEY, graph BLOB) WITHOUT ROWID"
@@ -76,6 +74,12 @@ class GraphCache:
                     yield connection
             finally:
                 connection.close()
+        except sqlite3.OperationalError as error:
+            raise OSError(
+                f"the graph cache {self.path} cannot be written or read ({error}); "
+                "another process may hold it for long, or the folder is read-only: try "
+                "again, or set `memory` to another folder."
+            ) from error
         except sqlite3.DatabaseError as error:
             raise OSError(
                 f"the graph cache {self.path} cannot be used ({error}); delete it, or "

@@ -105,7 +105,12 @@ class Joiner:
             self._settings = settings
             self._columns = {n: np.empty_like(c[:0]) for n, c in columns.items()}
             self._sizes = dict.fromkeys(columns, 0)
-        elif settings != self._settings or columns.keys() != self._columns.keys():
+        elif columns.keys() != self._columns.keys():
+            raise ValueError(
+                f"parts[{self._n_parts}] holds {', '.join(columns)}, but parts[0] "
+                f"{', '.join(self._columns)}; make both alike."
+            )
+        elif settings != self._settings:
             raise ValueError(
                 f"parts[{self._n_parts}] was made with {settings}, but parts[0] with "
                 f"{self._settings}; transform both with the same "

@@ -148,7 +148,7 @@ class CrystalGraphs(Sequence):
             if len(rows) != 1:
                 raise IndexError(f"CrystalGraphs has one axis, but was given {key!r}.")
             key = rows[0]
-        if isinstance(key, int | np.integer):
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
             if not -len(self) <= key < len(self):
                 raise IndexError(f"crystal {key} of {len(self)} asked for.")
             return self._data(int(key) % len(self))
@@ -161,8 +161,12 @@ class CrystalGraphs(Sequence):
                     f"a mask of shape {key.shape} was given for {len(self)} crystals."
                 )
             return self._take(np.flatnonzero(key))
-        if key.ndim == 0:
+        if key.ndim == 0 and key.dtype != bool:
             return self[key.item()]
+        if key.ndim != 1:
+            raise IndexError(
+                f"crystals are picked by a 1-D index; this has shape {key.shape}."
+            )
         if key.size and not np.issubdtype(key.dtype, np.integer):
             raise IndexError(f"crystals are picked by number, not by {key.dtype}.")
         key = key.astype(np.int64)
@@ -293,9 +297,17 @@ class CrystalGraphs(Sequence):
         TypeError
             If an entry is not a ``Data``.
         ValueError
-            If an entry lacks a field, or a field has the wrong shape.
+            If `data_list` is empty, an entry lacks a field that it needs or the others
+            have, or a field has the wrong shape.
         """
         parts = [columns_of_data(data, i) for i, data in enumerate(data_list)]
+        if not parts:
+            raise ValueError("data_list is empty: at least one graph is needed.")
+        for i, part in enumerate(parts):
+            if part.keys() != parts[0].keys():
+                raise ValueError(
+                    f"X[{i}] and X[0] differ in having a vector; give all or none one."
+                )
         return cls._from_state(pack(parts, settings))
 
     @classmethod

@@ -20,10 +20,15 @@ def columns_of_data(data: Any, i: int) -> Columns:
             "need z (N,), edge_index (2, E) and distance (E,) in Å."
         )
     z = data.z.cpu().numpy()
+    if data.edge_index.ndim != 2 or data.edge_index.shape[0] != 2:
+        raise ValueError(
+            f"X[{i}].edge_index must have shape (2, E), neighbour above atom; it has "
+            f"{tuple(data.edge_index.shape)}."
+        )
     source, target = data.edge_index.cpu().numpy()
     distance = data.distance.detach().cpu().numpy().astype(np.float64)
     n, n_edges = len(z), len(source)
-    if z.ndim != 1 or n == 0 or z.min() < 1 or z.max() > 118:
+    if z.ndim != 1 or n == 0 or z.min() < 1 or z.max() > 118 or (z % 1).any():
         raise ValueError(
             f"X[{i}].z must hold one atomic number, 1 to 118, an atom; it is {z}."
         )

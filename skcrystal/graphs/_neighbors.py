@@ -70,15 +70,12 @@ def find_edges(crystal: CrystalArrays, settings: GraphSettings, i: int) -> Edges
 
 
 def _search(crystal: CrystalArrays, cutoff: float, images: bool) -> Edges:
-    lattice = crystal.lattice
-    if not crystal.pbc.all():
-        lattice = _fill_open_directions(lattice, crystal.pbc)
     target, neighbor, image, distance = find_points_in_spheres(
         crystal.positions,
         crystal.positions,
         r=float(cutoff),
         pbc=crystal.pbc,
-        lattice=lattice,
+        lattice=crystal.lattice,
         tol=1e-8,
     )
     # The search finds every atom itself, at distance 0, which is no edge.
@@ -87,13 +84,6 @@ def _search(crystal: CrystalArrays, cutoff: float, images: bool) -> Edges:
     if np.any(edges.target[1:] < edges.target[:-1]):
         edges = edges.take(np.argsort(edges.target, kind="stable"))
     return edges
-
-
-def _fill_open_directions(lattice: NDArray, pbc: NDArray) -> NDArray:
-    """Give open directions unit vectors, which the search inverts but never repeats."""
-    if abs(np.linalg.det(lattice)) > 1e-3:
-        return lattice
-    return np.where(pbc[:, None] > 0, lattice, np.eye(3))
 
 
 def _join_isolated(

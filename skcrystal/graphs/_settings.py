@@ -27,6 +27,19 @@ class GraphSettings:
     on_isolated: str = "error"
     vectors: bool = False
 
+    def __post_init__(self) -> None:
+        # Numbers from numpy would print, hash into the cache and save otherwise.
+        for name, kind in (
+            ("cutoff", float),
+            ("whole_shells", bool),
+            ("vectors", bool),
+        ):
+            object.__setattr__(self, name, kind(getattr(self, name)))
+        if self.max_neighbors is None:
+            object.__setattr__(self, "whole_shells", False)  # there is nothing to cut
+        else:
+            object.__setattr__(self, "max_neighbors", int(self.max_neighbors))
+
     def __str__(self) -> str:
         parts = [f"cutoff={self.cutoff:g} Å"]
         if self.max_neighbors is not None:

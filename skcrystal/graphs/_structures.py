@@ -51,6 +51,8 @@ def iter_crystals(X: Any) -> Iterator[CrystalArrays]:
     """
     for i, crystal in enumerate(X):
         arrays = _as_arrays(crystal, i)
+        if not arrays.pbc.all():
+            arrays = arrays._replace(lattice=_complete(arrays.lattice, arrays.pbc))
         _check_arrays(arrays, i)
         yield arrays
 
@@ -78,7 +80,8 @@ def check_sequence(X: Any) -> None:
         )
     if getattr(X, "ndim", 1) != 1:
         raise ValueError(
-            f"X has shape {X.shape}, but a 1-D sequence of crystals is expected. "
+            f"X has shape {X.shape}, but a 1-D sequence of crystals is expected. Of a "
+            "DataFrame, pass the column with the crystals. "
             "np.array(structures) takes Structures apart into sites: pass the list, "
             "or fill an object array with `a = np.empty(n, object); a[:] = structures`."
         )
@@ -161,11 +164,22 @@ def _check_arrays(arrays: CrystalArrays, i: int) -> None:
             raise ValueError(
                 f"X[{i}]: {name} hold values that are not finite: {values.tolist()}."
             )
-    # An open direction may carry a zero vector (ASE's molecules and slabs).
     volume = abs(np.linalg.det(arrays.lattice))
-    if volume < _MIN_VOLUME and arrays.pbc.any():
+    if volume < _MIN_VOLUME:
         raise ValueError(
             f"X[{i}]: the lattice {arrays.lattice.tolist()} has a volume of "
-            f"{volume:.3g} Å^3; three independent lattice vectors are needed "
-            "(along open directions any vector across the layer will do)."
+            f"{volume:.3g} Å^3; its periodic directions need independent vectors."
         )
+
+
+def _complete(lattice: NDArray, pbc: NDArray) -> NDArray:
+    """Give open directions unit vectors normal to the periodic ones.
+
+    What stands there has no meaning, and ASE's molecules and slabs may hold zeros; but
+    the neighbour search inverts the lattice.
+    """
+    periodic = lattice[pbc > 0]
+    normal = np.linalg.svd(periodic)[2][len(periodic) :] if len(periodic) else np.eye(3)
+    complete = lattice.copy()
+    complete[pbc == 0] = normal
+    return complete

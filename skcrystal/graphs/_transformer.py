@@ -47,7 +47,9 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         the choice of cell.
     on_isolated : {"error", "nearest"}, default="error"
         What to do with an atom that has no neighbour within the cutoff: raise, or
-        join it to its nearest shell of neighbours beyond.
+        join it to its nearest shell of neighbours beyond. Messages fade out towards
+        the cutoff in most networks, which see a joined atom as a free one; for its
+        surroundings to count, raise `cutoff`.
     vectors : bool, default=False
         Also keep the displacement vector of each edge (12 bytes an edge more), for
         models that need directions.

@@ -6,7 +6,7 @@ from ._batch import GraphBatch
 from ._cgcnn import CGCNN, GatedConvolution
 from ._elements import ElementEmbedding, element_features
 from ._gcn import GCN, NormalizedConvolution
-from ._loss import MaskedLoss
+from ._loss import LOSSES, MaskedLoss
 from ._megnet import EdgeAttention, MEGNet
 from ._network import CrystalNetwork
 from ._schnet import Interaction, SchNet
@@ -22,6 +22,7 @@ __all__ = [
     "GaussianBasis",
     "GraphBatch",
     "GraphStore",
+    "LOSSES",
     "Interaction",
     "MEGNet",
     "MaskedLoss",

@@ -43,7 +43,6 @@ def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
     ----------
     x : Tensor of shape (N, F)
     weight : Tensor of shape (E,)
-        Treated as a constant: no gradient flows to it.
     batch : GraphBatch
 
     Returns
@@ -131,7 +130,7 @@ class _SegmentSum(Function):
 class _NeighborSum(Function):
     @staticmethod
     def forward(ctx, x, weight, batch):
-        ctx.save_for_backward(weight)
+        ctx.save_for_backward(x, weight)
         ctx.batch = batch
         if x.is_cuda:
             messages = x.index_select(0, batch.neighbor).mul_(weight[:, None])
@@ -147,10 +146,14 @@ class _NeighborSum(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        (weight,) = ctx.saved_tensors
+        x, weight = ctx.saved_tensors
         batch = ctx.batch
-        messages = grad.index_select(0, batch.target).mul_(weight[:, None])
-        return _scatter(messages, batch.neighbor, len(grad)), None, None
+        messages = grad.index_select(0, batch.target)
+        grad_weight = None
+        if ctx.needs_input_grad[1]:
+            grad_weight = (messages * x.index_select(0, batch.neighbor)).sum(1)
+        messages.mul_(weight[:, None])
+        return _scatter(messages, batch.neighbor, len(grad)), grad_weight, None
 
 
 class _FilteredSum(Function):

@@ -1,7 +1,5 @@
 """What all crystal networks share: elements in, pooled crystal, head."""
 
-from abc import abstractmethod
-
 from torch import Tensor, nn
 
 from ._aggregate import segment_sum
@@ -41,9 +39,9 @@ class CrystalNetwork(nn.Module):
             nn.Linear(hidden_dim, n_targets),
         )
 
-    @abstractmethod
     def atoms(self, batch: GraphBatch) -> Tensor:
         """Features of each atom in its surroundings, (N, hidden_dim)."""
+        raise NotImplementedError(f"{type(self).__name__} has no atoms()")
 
     def embed(self, batch: GraphBatch) -> Tensor:
         """Features of each crystal, (B, hidden_dim): the mean over its atoms."""

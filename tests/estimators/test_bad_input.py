@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 from models import QUICK
 from pymatgen.core import Lattice, Structure
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, MEGNetRegressor
@@ -104,11 +105,14 @@ def test_labels_of_no_use(model, small_graphs, y, message):
         (np.r_[np.ones(39), -1], r"sample_weight\[39\] is -1"),
         (np.r_[np.nan, np.ones(39)], r"sample_weight\[0\] is nan"),
         (np.zeros(40), "zero throughout"),
+        (np.arange(40) == 0, "nothing is left to train target_1"),
     ],
 )
 def test_weights_of_no_use(model, small, small_graphs, weight, message):
+    y = small[1].copy()
+    y[0, 1] = np.nan
     with pytest.raises(ValueError, match=message):
-        model.fit(small_graphs, small[1], sample_weight=weight)
+        model.fit(small_graphs, y, sample_weight=weight)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,11 @@ def test_heads_must_divide_the_width(small, small_graphs):
         MEGNetRegressor(**QUICK, n_heads=3).fit(small_graphs, small[1])
 
 
+def test_unknown_device_is_named(model, small, small_graphs):
+    with pytest.raises(ValueError, match="device='gpu' is no device"):
+        model.set_params(device="gpu").fit(small_graphs, small[1])
+
+
 def test_missing_cuda_device_is_named(model, small, small_graphs):
     import torch
 
@@ -161,7 +170,7 @@ def test_early_stopping_needs_labels_on_both_sides(model, small, small_graphs):
     for seed in range(4):
         with pytest.raises((ValueError, AssertionError)) as caught:
             model.set_params(random_state=seed).fit(small_graphs, y)
-        if "held back every label" in str(caught.value):
+        if "nothing is left to train target_1" in str(caught.value):
             return
     pytest.fail("no seed held back the only label")
 
@@ -186,7 +195,7 @@ class TestFitted:
         model.fit(graphs, small[1])
         np.testing.assert_array_equal(model.predict(small[0]), model.predict(graphs))
 
-    def test_isolated_and_vector_columns_do_not_matter(
+    def test_columns_that_a_model_does_not_read_do_not_matter(
         self, model, small, small_graphs
     ):
         model.fit(small_graphs, small[1])
@@ -194,6 +203,35 @@ class TestFitted:
         np.testing.assert_array_equal(
             model.predict(other.transform(small[0])), model.predict(small_graphs)
         )
+
+    def test_crystals_where_it_is_not_known_how_graphs_were_made(
+        self, model, small, small_graphs
+    ):
+        data = list(small_graphs)
+        model.fit(data, small[1])
+        assert model.predict(data[:3]).shape == (3, 2)
+        with pytest.raises(ValueError, match="do not say how they were made"):
+            model.predict(small[0])
+        with pytest.raises(ValueError, match="do not say how they were made"):
+            model.set_params(warm_start=True).fit(small[0], small[1])
+
+    def test_a_refit_that_is_refused_leaves_the_model_as_it_was(
+        self, model, small, small_graphs
+    ):
+        before = model.fit(small_graphs, small[1]).predict(small_graphs)
+        y = 1000 * small[1]
+        y[1:, 1] = np.nan
+        with pytest.raises(ValueError, match="nothing is left"):
+            model.fit(small_graphs, y, sample_weight=np.arange(40))
+        np.testing.assert_array_equal(model.predict(small_graphs), before)
+
+    @pytest.mark.parametrize(
+        "change", [{"hidden_dim": 9}, {"n_layers": 3}, {"pooling": "sum"}]
+    )
+    def test_warm_start_with_another_network(self, model, small, small_graphs, change):
+        model.set_params(warm_start=True).fit(small_graphs, small[1])
+        with pytest.raises(ValueError, match=f"network of {next(iter(change))}="):
+            model.set_params(**change).fit(small_graphs, small[1])
 
     def test_graphs_without_vectors(self, small, small_graphs):
         class Directed(CGCNNRegressor):
@@ -227,3 +265,5 @@ class TestFitted:
         model.set_params(lr=1e30, gradient_clip=None, max_epochs=20, loss="mse")
         with pytest.raises(FloatingPointError, match=r"Lower `lr` \(now 1e\+30\)"):
             model.fit(small_graphs, small[1] * 1e3)
+        with pytest.raises(NotFittedError):
+            model.predict(small_graphs)

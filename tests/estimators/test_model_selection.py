@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from models import QUICK
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.inspection import permutation_importance  # noqa: F401 - importable beside
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,

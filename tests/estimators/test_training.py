@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
@@ -10,6 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
 from skcrystal.estimators._holdout import formula_ids, hold_back
 from skcrystal.estimators._targets import TargetScaler
+from skcrystal.nn import MaskedLoss
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +25,15 @@ def test_missing_labels_are_left_out(model, small, small_graphs):
     """A target labelled on some crystals trains on those alone."""
     y = small[1].copy()
     y[::2, 1] = np.nan
-    shown = y.copy()
-    predicted = clone(model).fit(small_graphs, y).predict(small_graphs)
+    fitted = clone(model).fit(small_graphs, y)
+    predicted = fitted.predict(small_graphs)
     assert np.isfinite(predicted).all()
     # What stands in the place of a missing label has no influence.
-    shown[::2, 1] = np.nan
+    masked = np.ma.masked_array(np.where(np.isnan(y), -999.0, y), np.isnan(y))
     assert_array_equal(
-        clone(model).fit(small_graphs, shown).predict(small_graphs), predicted
+        clone(model).fit(small_graphs, masked).predict(small_graphs), predicted
     )
     # Its mean and spread are those of the labels that are there.
-    fitted = clone(model).fit(small_graphs, y)
     assert_allclose(fitted._scaler.mean, np.nanmean(y, axis=0))
     assert_allclose(fitted._scaler.scale, np.nanstd(y, axis=0))
 
@@ -46,7 +47,15 @@ def test_a_crystal_without_labels_changes_nothing(model, small, small_graphs):
     assert_allclose(with_it, without, atol=2e-3)
 
 
-@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_a_missing_label_pulls_at_nothing():
+    loss = MaskedLoss("mae")
+    predicted = torch.zeros(3, 2, requires_grad=True)
+    weight = torch.tensor([[1.0, 0.0], [2.0, 1.0], [0.0, 0.0]])
+    loss(predicted, (torch.full((3, 2), 5.0), weight)).backward()
+    assert_allclose(predicted.grad, -weight / 6)
+
+
+@pytest.mark.parametrize("factor", [1e-19, 1e-6, 1e6])
 def test_the_unit_of_a_target_does_not_matter(model, small, small_graphs, factor):
     y = small[1]
     plain = clone(model).fit(small_graphs, y).predict(small_graphs)
@@ -125,6 +134,22 @@ def test_whole_formulas_are_held_back(many):
     assert not set(groups[kept]) & set(groups[held])
     assert len(kept) + len(held) == len(graphs)
     assert 0.15 < len(held) / len(graphs) < 0.25
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_formula_with_most_crystals_is_not_held_back(small_graphs, seed):
+    graphs = small_graphs[np.r_[np.zeros(97, int), 1, 2, 3]]
+    held = hold_back(graphs, 0.1, np.random.RandomState(seed))[1]
+    assert 1 <= len(held) <= 3
+    two = small_graphs[np.r_[np.zeros(9, int), 1]]
+    assert hold_back(two, 0.05, np.random.RandomState(seed))[1].tolist() == [9]
+
+
+def test_only_crystals_with_labels_count_as_seen(model, small, small_graphs):
+    y = small[1].copy()
+    y[5:] = np.nan
+    model.fit(small_graphs, y)
+    assert_array_equal(model.elements_, np.unique(small_graphs[:5].atomic_numbers))
 
 
 def test_formula_is_reduced(skewed):
@@ -206,6 +231,12 @@ def test_score_leaves_missing_labels_out(fitted, small, small_graphs):
         ]
     )
     assert fitted.score(small_graphs, y) == pytest.approx(expected)
+    y[1:, 0] = np.nan  # one label makes no score
+    assert fitted.score(small_graphs, y) == pytest.approx(
+        r2_score(y[:, 1], predicted[:, 1])
+    )
+    with pytest.raises(ValueError, match="no target has two labels"):
+        fitted.score(small_graphs[:1], y[:1])
 
 
 def test_models_beat_the_mean_on_unseen_formulas(prototypes):

@@ -91,6 +91,8 @@ def test_data_with_shuffled_edges_gives_the_same_graph(small_graphs):
         ("distance", None, "has no distance"),
         ("distance", torch.ones(3), "distance must hold"),
         ("z", torch.zeros(2, dtype=torch.long), "atomic number"),
+        ("z", torch.tensor([11.5, 17]), "atomic number"),
+        ("edge_index", torch.zeros((4, 2), dtype=torch.long), "shape"),
         ("edge_index", torch.full((2, 4), 9), "outside"),
         ("edge_index", torch.tensor([[0, 1, 0, 1], [0, 0, 0, 0]]), r"atoms \[1\]"),
     ],
@@ -115,6 +117,34 @@ def test_concatenate_refuses_other_settings(small, small_graphs):
     other = CrystalGraphTransformer(cutoff=4.0, on_isolated="nearest")
     with pytest.raises(ValueError, match=r"parts\[1\].*cutoff=4"):
         CrystalGraphs.concatenate([small_graphs, other.transform(small[0][:2])])
+
+
+def test_concatenate_refuses_other_columns(small, small_graphs):
+    vectors = CrystalGraphTransformer(vectors=True).transform(small[0][:2])
+    with pytest.raises(ValueError, match=r"parts\[1\] holds .*vector"):
+        CrystalGraphs.concatenate([small_graphs, vectors])
+
+
+def test_data_lists_of_no_use_are_refused(small):
+    with pytest.raises(ValueError, match="data_list is empty"):
+        CrystalGraphs.from_data_list([])
+    graphs = CrystalGraphTransformer(vectors=True).transform(small[0][:2])
+    with_vector, without = graphs[0], graphs[1]
+    del without.vector
+    for parts in ([with_vector, without], [without, with_vector]):
+        with pytest.raises(ValueError, match=r"X\[1\] and X\[0\] differ"):
+            CrystalGraphs.from_data_list(parts)
+
+
+def test_settings_from_numpy_are_saved(tmp_path, small):
+    transformer = CrystalGraphTransformer(
+        cutoff=np.float32(8), max_neighbors=np.int64(12)
+    )
+    graphs = transformer.transform(small[0][:3])
+    graphs.save(tmp_path / "graphs")
+    assert CrystalGraphs.open(tmp_path / "graphs") == graphs
+    plain = CrystalGraphTransformer(cutoff=8, max_neighbors=12)
+    assert plain.transform(small[0][:3]) == graphs
 
 
 def test_pickle_is_compact_and_whole(small_graphs):
