@@ -71,7 +71,7 @@ def test_length_mismatch(model, small_graphs):
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_infinite_label(model, small, small_graphs, value):
-    y = pd.DataFrame(small[1], columns=["energy", "gap"])
+    y = pd.DataFrame(small[1].copy(), columns=["energy", "gap"])
     y.iloc[7, 1] = value
     with pytest.raises(ValueError, match=rf"y\[7\] of gap is {value}.*NaN"):
         model.fit(small_graphs, y)
