@@ -6,7 +6,7 @@ $(error no python3 found; name one of 3.11 or later: make PYTHON=... $(MAKECMDGO
 endif
 VENV := .venv
 RUN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+STAMP := $(VENV)/.made-by-$(notdir $(PYTHON))
 
 .PHONY: help demo test lint bench clean
 
@@ -17,9 +17,9 @@ help:
 	@echo "make bench  measure speed and memory beside plain PyTorch Geometric"
 	@echo "make clean  remove the environment"
 
-# Made anew when the requirements change, and only then.
+# Made anew when the requirements or the interpreter change, and only then.
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable ".[test,plot]"
 	touch $(STAMP)
