@@ -84,29 +84,28 @@ class GNNRegressor(RegressorMixin, BaseEstimator, ABC):
         }
     )
 
-    @abstractmethod
     def __init__(
         self,
         *,
-        hidden_dim: int,
-        n_layers: int,
-        dropout: float,
-        pooling: str,
-        loss: str,
-        max_epochs: int,
-        batch_size: int,
-        lr: float,
-        lr_schedule: str,
-        weight_decay: float,
-        gradient_clip: float | None,
-        early_stopping: bool,
-        validation_fraction: float,
-        n_iter_no_change: int,
-        warm_start: bool,
-        device: str | torch.device,
-        callbacks: list | None,
-        random_state: Any,
-        verbose: int,
+        hidden_dim: int = 64,
+        n_layers: int = 3,
+        dropout: float = 0.0,
+        pooling: str = "mean",
+        loss: str = "mae",
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        lr: float = 3e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 0.01,
+        gradient_clip: float | None = 1.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        callbacks: list | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
     ) -> None:
         self.hidden_dim = hidden_dim
         self.n_layers = n_layers

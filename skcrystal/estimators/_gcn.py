@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
-
 from ..nn import GCN, CrystalNetwork
 from ..utils._validation import StrOptions
 from ._base import GNNRegressor
-from ._docs import document_shared
+from ._parameters import share_parameters
 
 
-@document_shared(lr="3e-3")
+@share_parameters
 class GCNRegressor(GNNRegressor):
     """Graph convolutional network: the plain baseline.
 
@@ -59,51 +57,8 @@ class GCNRegressor(GNNRegressor):
         "edge_weight": [StrOptions({"distance", "uniform"})],
     }
 
-    def __init__(
-        self,
-        *,
-        hidden_dim: int = 64,
-        n_layers: int = 3,
-        edge_weight: str = "distance",
-        dropout: float = 0.0,
-        pooling: str = "mean",
-        loss: str = "mae",
-        max_epochs: int = 100,
-        batch_size: int = 64,
-        lr: float = 3e-3,
-        lr_schedule: str = "one_cycle",
-        weight_decay: float = 0.01,
-        gradient_clip: float | None = 1.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 20,
-        warm_start: bool = False,
-        device: str | torch.device = "auto",
-        callbacks: list | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        super().__init__(
-            hidden_dim=hidden_dim,
-            n_layers=n_layers,
-            dropout=dropout,
-            pooling=pooling,
-            loss=loss,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            gradient_clip=gradient_clip,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            device=device,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
+    def __init__(self, *, edge_weight: str = "distance", **shared: Any) -> None:
+        super().__init__(**shared)
         self.edge_weight = edge_weight
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:

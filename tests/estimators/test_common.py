@@ -44,6 +44,11 @@ def test_scikit_learns_own_check(estimator, check):
     getattr(estimator_checks, check)(name, clone(estimator))
 
 
+def test_a_misspelt_parameter_is_refused(model):
+    with pytest.raises(TypeError, match="hiden_dim"):
+        type(model)(hiden_dim=8)
+
+
 def test_tags_say_what_the_model_takes(model):
     tags = model.__sklearn_tags__()
     assert tags.estimator_type == "regressor"

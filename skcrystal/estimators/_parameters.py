@@ -1,6 +1,6 @@
-"""Documentation of the parameters that all architectures share."""
+"""The parameters that all architectures share: signature and documentation."""
 
-from inspect import cleandoc
+import inspect
 from textwrap import dedent
 from typing import TypeVar
 
@@ -65,15 +65,37 @@ _ATTRIBUTES = """\
 """
 
 
-def document_shared(*, lr: str):
-    """Fill ``%(parameters)s`` and ``%(attributes)s`` in the docstring of a class."""
+def share_parameters(cls: T) -> T:
+    """Complete a class whose ``__init__`` takes ``**shared`` for its base class.
 
-    def decorate(cls: T) -> T:
-        if cls.__doc__:  # python -OO strips docstrings
-            cls.__doc__ = cleandoc(cls.__doc__) % {
-                "parameters": dedent(_PARAMETERS % {"lr": lr}).rstrip(),
-                "attributes": dedent(_ATTRIBUTES).rstrip(),
-            }
-        return cls
+    scikit-learn, editors and ``help`` read parameters from the signature of
+    ``__init__``; it gets those of the base class, with the defaults that the class sets
+    itself, and its own after ``n_layers``. A name that neither knows is refused by the
+    base class. In the docstring, ``%(parameters)s`` and ``%(attributes)s`` are filled.
 
-    return decorate
+    Parameters
+    ----------
+    cls : type
+        Subclass of a class with keyword-only parameters.
+
+    Returns
+    -------
+    type
+        The same class.
+    """
+    own = dict(inspect.signature(cls.__init__).parameters)
+    of_base = inspect.signature(cls.__mro__[1].__init__).parameters
+    merged = {}
+    for name, parameter in of_base.items():
+        merged[name] = own.pop(name, parameter)
+        if name == "n_layers":
+            merged.update(
+                (n, p) for n, p in own.items() if n not in of_base and n != "shared"
+            )
+    cls.__init__.__signature__ = inspect.Signature(list(merged.values()))
+    if cls.__doc__:  # python -OO strips docstrings
+        cls.__doc__ = inspect.cleandoc(cls.__doc__) % {
+            "parameters": dedent(_PARAMETERS % {"lr": merged["lr"].default}).rstrip(),
+            "attributes": dedent(_ATTRIBUTES).rstrip(),
+        }
+    return cls
