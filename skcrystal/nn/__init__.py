@@ -1,6 +1,14 @@
 """Networks on crystal graphs, in PyTorch alone."""
 
-from ._aggregate import filtered_sum, gated_sum, neighbor_sum, segment_sum
+from ._aggregate import (
+    filtered_sum,
+    gated_sum,
+    neighbor_sum,
+    of_distances,
+    of_neighbors,
+    of_targets,
+    segment_sum,
+)
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._cgcnn import CGCNN, GatedConvolution
@@ -33,5 +41,8 @@ __all__ = [
     "filtered_sum",
     "gated_sum",
     "neighbor_sum",
+    "of_distances",
+    "of_neighbors",
+    "of_targets",
     "segment_sum",
 ]

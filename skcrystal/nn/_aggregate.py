@@ -36,6 +36,21 @@ def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
     return _SegmentSum.apply(values, pointer, segment)
 
 
+def of_targets(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Rows of the atom that each edge points to: (N, F) to (E, F)."""
+    return _Spread.apply(x, batch.target, batch, "target")
+
+
+def of_neighbors(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Rows of the atom that each edge comes from: (N, F) to (E, F)."""
+    return _Spread.apply(x, batch.neighbor, batch, "neighbor")
+
+
+def of_distances(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Rows of the distance that each edge has: (D, F) to (E, F)."""
+    return _Spread.apply(x, batch.distance_class, batch, "distance")
+
+
 def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
     """Weighted sum over neighbours, ``sum_j w_ij x_j``.
 
@@ -111,8 +126,31 @@ def _sum_runs(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
     return F.embedding_bag(rows, values, pointer[:-1], mode="sum")
 
 
-def _scatter(values: Tensor, index: Tensor, n: int) -> Tensor:
-    return values.new_zeros((n, values.shape[1])).index_add_(0, index, values)
+def _sum_by(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
+    """Sum edge rows (E, F) by their target, neighbour or distance."""
+    if key == "target":
+        return _sum_runs(values, batch.edge_ptr, batch.target)
+    if values.is_cuda:
+        index, n = (
+            (batch.neighbor, len(batch.atomic_numbers))
+            if key == "neighbor"
+            else (batch.distance_class, len(batch.distances))
+        )
+        return values.new_zeros((n, values.shape[1])).index_add_(0, index, values)
+    # Sorting once a batch and adding up runs is ten times faster than index_add_.
+    order, start = batch.by_neighbor if key == "neighbor" else batch.by_distance
+    return F.embedding_bag(order, values, start[:-1], mode="sum")
+
+
+class _Spread(Function):
+    @staticmethod
+    def forward(ctx, x, index, batch, key):
+        ctx.batch, ctx.key = batch, key
+        return x.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _sum_by(ctx.key, grad.contiguous(), ctx.batch), None, None, None
 
 
 class _SegmentSum(Function):
@@ -153,7 +191,7 @@ class _NeighborSum(Function):
         if ctx.needs_input_grad[1]:
             grad_weight = (messages * x.index_select(0, batch.neighbor)).sum(1)
         messages.mul_(weight[:, None])
-        return _scatter(messages, batch.neighbor, len(grad)), grad_weight, None
+        return _sum_by("neighbor", messages, batch), grad_weight, None
 
 
 class _FilteredSum(Function):
@@ -182,10 +220,10 @@ class _FilteredSum(Function):
             grad_message = grad_message * edge_weight[:, None]
         grad_x = grad_filters = None
         if ctx.needs_input_grad[0]:
-            grad_x = _scatter(filter_ij.mul_(grad_message), batch.neighbor, len(x))
+            grad_x = _sum_by("neighbor", filter_ij.mul_(grad_message), batch)
         if ctx.needs_input_grad[1]:
             grad_message = grad_message.mul_(x.index_select(0, batch.neighbor))
-            grad_filters = _scatter(grad_message, batch.distance_class, len(filters))
+            grad_filters = _sum_by("distance", grad_message, batch)
         return grad_x, grad_filters, grad_weight, None
 
 
@@ -200,7 +238,7 @@ class _GatedSum(Function):
         value = F.softplus(core)
         # `z` now holds sigmoid(f) beside s, all that the backward pass needs.
         ctx.save_for_backward(z, value, edge_weight)
-        ctx.batch, ctx.n_distances = batch, len(bond)
+        ctx.batch = batch
         messages = gate * value
         if edge_weight is not None:
             messages.mul_(edge_weight[:, None])
@@ -225,9 +263,9 @@ class _GatedSum(Function):
         grad_gate.mul_(1 - gate)
         torch.mul(grad_message, core.sigmoid(), out=grad_core)
         return (
-            _sum_runs(grad_z, batch.edge_ptr, batch.target),
-            _scatter(grad_z, batch.neighbor, len(grad)),
-            _scatter(grad_z, batch.distance_class, ctx.n_distances),
+            _sum_by("target", grad_z, batch),
+            _sum_by("neighbor", grad_z, batch),
+            _sum_by("distance", grad_z, batch),
             grad_weight,
             None,
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,3 +62,25 @@ class GraphBatch:
     def distance(self) -> Tensor:
         """Length of each edge in Å, (E,)."""
         return self.distances.index_select(0, self.distance_class)
+
+    @cached_property
+    def by_neighbor(self) -> tuple[Tensor, Tensor]:
+        """Edges (E,) in order of their neighbour; where each atom starts (N + 1,)."""
+        return _group(self.neighbor, len(self.atomic_numbers))
+
+    @cached_property
+    def by_distance(self) -> tuple[Tensor, Tensor]:
+        """Edges (E,) in order of their distance; where each one starts (D + 1,)."""
+        return _group(self.distance_class, len(self.distances))
+
+
+def _group(index: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Rows in order of `index`, which is below `n`; where each value starts."""
+    # numpy sorts 16-bit numbers by radix: ten times faster than torch sorts at all.
+    keys = index.cpu().numpy()
+    keys = keys.astype(np.uint16) if n <= 2**16 else keys
+    order = np.argsort(keys, kind="stable").astype(np.int32)
+    start = np.zeros(n + 1, np.int32)
+    np.cumsum(np.bincount(keys, minlength=n), out=start[1:])
+    device = index.device
+    return torch.from_numpy(order).to(device), torch.from_numpy(start).to(device)

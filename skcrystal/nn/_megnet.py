@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._aggregate import segment_sum
+from ._aggregate import of_distances, of_neighbors, of_targets, segment_sum
 from ._basis import GaussianBasis
 from ._batch import GraphBatch
 from ._network import CrystalNetwork
@@ -48,10 +48,10 @@ class EdgeAttention(nn.Module):
 
     def forward(self, x: Tensor, bond: Tensor, batch: GraphBatch) -> Tensor:
         """Atoms (N, F) and bonds (D, F) to messages (N, F)."""
-        source = self.of_source(x).index_select(0, batch.neighbor)
-        bond = self.of_bond(bond).index_select(0, batch.distance_class)
+        source = of_neighbors(self.of_source(x), batch)
+        bond = of_distances(self.of_bond(bond), batch)
         both = source + bond
-        z = self.of_center(x).index_select(0, batch.target) + both
+        z = of_targets(self.of_center(x), batch) + both
         heads = (len(z), self.n_heads, -1)
         score = (F.leaky_relu(z, 0.2).view(heads) * self.attention).sum(-1)
         alpha = softmax_over_neighbors(score, batch)
@@ -74,7 +74,7 @@ def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
     if batch.edge_weight is not None:
         weight = weight * batch.edge_weight[:, None]
     total = segment_sum(weight, batch.edge_ptr, batch.target)
-    return weight / total.index_select(0, batch.target)
+    return weight / of_targets(total, batch)
 
 
 class MEGNet(CrystalNetwork):
