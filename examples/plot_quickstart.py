@@ -57,7 +57,8 @@ for t, (axis, label) in enumerate(zip(axes, labels, strict=True)):
     axis.scatter(y_test[:, t], predicted[:, t], s=14, alpha=0.6, color="#0072B2")
     axis.set(xlabel=f"PBE {label}", ylabel=f"predicted {label}", xlim=ends, ylim=ends)
     axis.set_aspect("equal")
-    axis.set_title(f"MAE {errors[t]:.3f}", fontsize=10)
+    unit = label[label.index("(") + 1 : -1]
+    axis.set_title(f"MAE {errors[t]:.3f} {unit} on unseen formulas", fontsize=10)
 output = Path("demo-output")
 output.mkdir(exist_ok=True)
 figure.savefig(output / "parity.png", dpi=150)
