@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def test_quickstart_predicts_unseen_formulas(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLES / "plot_quickstart.py"],
+        [sys.executable, "-W", "error::UserWarning", EXAMPLES / "plot_quickstart.py"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
