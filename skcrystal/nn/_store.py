@@ -84,7 +84,7 @@ class GraphStore:
         if self._n_neighbors is not None:
             edges = self._tensor(atoms)
             edge_ptr = np.arange(0, n_edges + 1, self._n_neighbors, dtype=np.int32)
-            degree = np.broadcast_to(np.int32(self._n_neighbors), n_atoms)
+            degree = self._n_neighbors
         else:
             degree = self._degree.take(atoms)
             edge_ptr = _pointer(degree.cumsum())
@@ -127,14 +127,14 @@ class GraphStore:
             return tensor
         return tensor.view(-1, self._n_neighbors, *tensor.shape[1:])
 
-    def _repeat(self, values: NDArray, counts: NDArray, n: int) -> Tensor:
+    def _repeat(self, values: NDArray, counts: NDArray | int, n: int) -> Tensor:
         """Repeat each of `values` as often as `counts` says, `n` rows in all."""
         if self.device.type == "cpu":
             # torch's would start all threads for any number of rows, and wait for
             # each of them where other work keeps the cores busy.
             return torch.from_numpy(np.repeat(values, counts))
-        values, counts = self._tensor(values), self._tensor(np.array(counts))
-        return torch.repeat_interleave(values, counts, output_size=n)
+        repeats = counts if isinstance(counts, int) else self._tensor(counts)
+        return torch.repeat_interleave(self._tensor(values), repeats, output_size=n)
 
 
 def _pointer(ends: NDArray) -> NDArray[np.int32]:
