@@ -1,5 +1,6 @@
 """Examples run as a user would run them, and keep what they promise."""
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ def test_quickstart_predicts_unseen_formulas(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", EXAMPLES / "plot_quickstart.py"],
         cwd=tmp_path,
+        # Also where the tests run beside a package that is not installed
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
         capture_output=True,
         text=True,
         check=False,

@@ -6,13 +6,12 @@ import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
@@ -20,18 +19,19 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import LOSSES, CrystalNetwork, GraphBatch
-from ..utils._validation import Interval, StrOptions, validate_params_of
+from ..nn import CrystalNetwork, GraphBatch
+from ..utils._validation import validate_params_of
 from ._data import GraphDataset, prediction_batches, store_of
 from ._holdout import hold_back
 from ._inputs import as_graphs
 from ._net import GraphNet, history_frame, make_net, pick_device, release
+from ._parameters import SharedParameters
 from ._targets import Targets, TargetScaler, check_targets, check_weights
 
 _GENERATORS = threading.Lock()
 
 
-class GNNRegressor(RegressorMixin, BaseEstimator, ABC):
+class GNNRegressor(RegressorMixin, SharedParameters, ABC):
     """Base of all graph network regressors.
 
     A subclass adds its parameters and gives `_make_network`; it says with
@@ -40,92 +40,6 @@ class GNNRegressor(RegressorMixin, BaseEstimator, ABC):
     """
 
     _needs_vectors: ClassVar[bool] = False
-
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "pooling": [StrOptions({"mean", "sum"})],
-        "loss": [StrOptions(set(LOSSES))],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions({"one_cycle", "constant"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str, torch.device],
-        "callbacks": [list, tuple, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
-
-    # The rest of the parameters make the network what it is.
-    _training_parameters: ClassVar[frozenset[str]] = frozenset(
-        {
-            "loss",
-            "max_epochs",
-            "batch_size",
-            "lr",
-            "lr_schedule",
-            "weight_decay",
-            "gradient_clip",
-            "early_stopping",
-            "validation_fraction",
-            "n_iter_no_change",
-            "warm_start",
-            "device",
-            "callbacks",
-            "random_state",
-            "verbose",
-        }
-    )
-
-    def __init__(
-        self,
-        *,
-        hidden_dim: int = 64,
-        n_layers: int = 3,
-        dropout: float = 0.0,
-        pooling: str = "mean",
-        loss: str = "mae",
-        max_epochs: int = 100,
-        batch_size: int = 64,
-        lr: float = 3e-3,
-        lr_schedule: str = "one_cycle",
-        weight_decay: float = 0.01,
-        gradient_clip: float | None = 1.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 20,
-        warm_start: bool = False,
-        device: str | torch.device = "auto",
-        callbacks: list | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_dim = hidden_dim
-        self.n_layers = n_layers
-        self.dropout = dropout
-        self.pooling = pooling
-        self.loss = loss
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.gradient_clip = gradient_clip
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.device = device
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
 
     @abstractmethod
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
@@ -374,13 +288,6 @@ class GNNRegressor(RegressorMixin, BaseEstimator, ABC):
                 f"y has {found} targets, but the model was fitted on {expected} "
                 f"({', '.join(self.target_names_)})."
             )
-
-    def _get_architecture(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in self._training_parameters
-        }
 
     def _check_goes_on(self, targets: Targets) -> None:
         """Check that the network of the last fit can be trained on."""

@@ -1,8 +1,17 @@
-"""The parameters that all architectures share: signature and documentation."""
+"""The parameters that all architectures share: storage, signature, documentation."""
+
+from __future__ import annotations
 
 import inspect
+from numbers import Integral, Real
 from textwrap import dedent
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from sklearn.base import BaseEstimator
+
+from ..nn import LOSSES
+from ..utils._validation import Interval, StrOptions
 
 T = TypeVar("T", bound=type)
 
@@ -63,6 +72,104 @@ _ATTRIBUTES = """\
     graph_settings_ : GraphSettings or None
         How the graphs of `fit` were made; crystals given to `predict` are treated so.
 """
+
+
+class SharedParameters(BaseEstimator):
+    """What every architecture can be told: stored, with the values each may take."""
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "hidden_dim": [Interval(Integral, 1, None, closed="left")],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "pooling": [StrOptions({"mean", "sum"})],
+        "loss": [StrOptions(set(LOSSES))],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"one_cycle", "constant"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # These only say how to train; the rest, a subclass's own too, make the network.
+    _training_parameters: ClassVar[frozenset[str]] = frozenset(
+        {
+            "loss",
+            "max_epochs",
+            "batch_size",
+            "lr",
+            "lr_schedule",
+            "weight_decay",
+            "gradient_clip",
+            "early_stopping",
+            "validation_fraction",
+            "n_iter_no_change",
+            "warm_start",
+            "device",
+            "callbacks",
+            "random_state",
+            "verbose",
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        hidden_dim: int = 64,
+        n_layers: int = 3,
+        dropout: float = 0.0,
+        pooling: str = "mean",
+        loss: str = "mae",
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        lr: float = 3e-3,
+        lr_schedule: str = "one_cycle",
+        weight_decay: float = 0.01,
+        gradient_clip: float | None = 1.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        callbacks: list | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_dim = hidden_dim
+        self.n_layers = n_layers
+        self.dropout = dropout
+        self.pooling = pooling
+        self.loss = loss
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _get_architecture(self) -> dict[str, Any]:
+        """Parameters that make the network what it is."""
+        return {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in self._training_parameters
+        }
 
 
 def share_parameters(cls: T) -> T:
