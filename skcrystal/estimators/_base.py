@@ -103,9 +103,13 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             self._check_goes_on(targets)
         # Taken off first and set last: training that fails leaves no fitted model.
         old_net = self.__dict__.pop("net_", None)
-        elements = _elements(graphs[kept[label_weights[kept].any(axis=1)]])
+        n_sites = graphs.n_sites
+        elements = _elements(graphs, kept[label_weights[kept].any(axis=1)])
         if previous is None:
-            self._learn_scale(graphs[kept], targets.values[kept], label_weights[kept])
+            self.pooling_ = self.pooling
+            self._scaler = TargetScaler.fit(
+                self._per_atom(targets.values, n_sites)[kept], label_weights[kept]
+            )
             self._architecture = self._get_architecture()
             self.graph_settings_ = graphs.settings
             self.cutoff_ = _reach(graphs)
@@ -114,11 +118,18 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             self.elements_ = np.union1d(self.elements_, elements)
         self.target_names_, self._is_1d = targets.names, targets.is_1d
 
+        # One store for both, which on the CPU holds no copy of the graphs.
+        store = store_of(graphs, device)
+        scaled = self._scaler.transform(self._per_atom(targets.values, n_sites))
         train, valid = (
             None
             if rows is None
-            else self._dataset(
-                graphs[rows], targets.values[rows], label_weights[rows], device
+            # Weights are one in the mean over the whole set, see MaskedLoss.
+            else GraphDataset(
+                store,
+                rows,
+                scaled[rows],
+                label_weights[rows] / label_weights[rows].mean(),
             )
             for rows in (kept, held)
         )
@@ -156,7 +167,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         scaled = self._run(graphs, lambda network, batch: network(batch))
         predicted = self._scaler.inverse(scaled.astype(np.float64))
         if self.pooling_ == "sum":
-            predicted *= graphs.n_atoms[:, None]
+            predicted *= graphs.n_sites[:, None]
         return predicted[:, 0] if self._is_1d else predicted
 
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -300,28 +311,9 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
                     "warm_start=False to start anew."
                 )
 
-    def _learn_scale(
-        self, graphs: CrystalGraphs, values: NDArray, weights: NDArray
-    ) -> None:
-        self.pooling_ = self.pooling
-        self._scaler = TargetScaler.fit(self._per_atom(values, graphs), weights)
-
-    def _per_atom(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
+    def _per_atom(self, values: NDArray, n_sites: NDArray) -> NDArray:
         """Targets as the network gives them: a mean over atoms if pooled by sum."""
-        return values / graphs.n_atoms[:, None] if self.pooling_ == "sum" else values
-
-    def _dataset(
-        self,
-        graphs: CrystalGraphs,
-        values: NDArray,
-        label_weights: NDArray,
-        device: torch.device,
-    ) -> GraphDataset:
-        scaled = self._scaler.transform(self._per_atom(values, graphs))
-        # One in the mean over the whole set, see MaskedLoss
-        return GraphDataset(
-            store_of(graphs, device), scaled, label_weights / label_weights.mean()
-        )
+        return values / n_sites[:, None] if self.pooling_ == "sum" else values
 
     def _build_network(self) -> CrystalNetwork:
         return self._make_network(
@@ -378,5 +370,8 @@ def _reach(graphs: CrystalGraphs) -> float:
     return float(graphs.distances.max())
 
 
-def _elements(graphs: CrystalGraphs) -> NDArray[np.int64]:
-    return np.unique(graphs.atomic_numbers).astype(np.int64)
+def _elements(graphs: CrystalGraphs, rows: NDArray) -> NDArray[np.int64]:
+    picked = np.zeros(len(graphs), dtype=bool)
+    picked[rows] = True
+    atoms = np.repeat(picked, graphs.n_atoms)
+    return np.unique(graphs.atomic_numbers[atoms]).astype(np.int64)

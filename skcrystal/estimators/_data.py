@@ -42,28 +42,33 @@ def prediction_batches(graphs: CrystalGraphs) -> Iterator[NDArray[np.int64]]:
 
 
 class GraphDataset(Dataset):
-    """Graphs with scaled labels and their weights, all on one device.
+    """Some graphs of a store with scaled labels and their weights, on its device.
 
     Parameters
     ----------
     store : GraphStore
-        n graphs.
+    rows : ndarray of shape (n,)
+        Which of its graphs.
     labels, weights : ndarray of shape (n, T)
         Weights are zero where a label is missing.
     """
 
-    def __init__(self, store: GraphStore, labels: NDArray, weights: NDArray) -> None:
+    def __init__(
+        self, store: GraphStore, rows: NDArray, labels: NDArray, weights: NDArray
+    ) -> None:
         self.store = store
+        self.rows = rows
         known = np.where(weights > 0, labels, 0.0).astype(np.float32)
         self.labels = torch.from_numpy(known).to(store.device)
         self.weights = torch.from_numpy(weights.astype(np.float32)).to(store.device)
 
     def __len__(self) -> int:
-        return len(self.store)
+        return len(self.rows)
 
     def batch(self, rows: NDArray) -> tuple[GraphBatch, tuple[Tensor, Tensor]]:
         index = torch.from_numpy(rows).to(self.store.device)
-        return self.store.gather(rows), (self.labels[index], self.weights[index])
+        graphs = self.store.gather(self.rows[rows])
+        return graphs, (self.labels[index], self.weights[index])
 
 
 class GraphLoader:

@@ -18,9 +18,10 @@ def formula_ids(graphs: CrystalGraphs) -> NDArray[np.int64]:
     ndarray of shape (n,)
     """
     width = 119
-    crystal = np.repeat(np.arange(len(graphs)), graphs.n_atoms)
+    crystal = np.repeat(np.arange(len(graphs)), graphs.n_sites)
     counts = np.bincount(
-        crystal * width + graphs.atomic_numbers, minlength=len(graphs) * width
+        crystal * width + graphs.to_sites(graphs.atomic_numbers),
+        minlength=len(graphs) * width,
     ).reshape(-1, width)
     counts //= np.gcd.reduce(counts, axis=1)[:, None]
     return np.unique(counts, axis=0, return_inverse=True)[1].ravel()

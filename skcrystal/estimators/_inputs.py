@@ -87,4 +87,5 @@ def _holds_data(X: Any) -> bool:
 
 def _identity(settings: GraphSettings) -> GraphSettings:
     """Settings that decide which edges an ordinary crystal has."""
-    return replace(settings, on_isolated="error", vectors=False)
+    # Merging atoms changes what a graph costs, not what it says.
+    return replace(settings, on_isolated="error", vectors=False, reduce=None)

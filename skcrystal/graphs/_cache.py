@@ -13,7 +13,7 @@ from ._settings import GraphSettings
 from ._structures import CrystalArrays
 
 # Part of every key: raise it when a change makes other graphs of the same crystal.
-_VERSION = 1
+_VERSION = 2
 _ROWS = 500  # SQLite takes up to 999 variables a statement in its oldest builds
 
 

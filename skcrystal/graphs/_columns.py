@@ -1,11 +1,15 @@
 """The columns that hold many graphs: which there are, and how they are joined."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._distances import RESOLUTION, distance_classes
+from ._ragged import to_pointer
 from ._settings import GraphSettings
+from ._symmetry import quotient
 
 # name: (dtype, what has a row each, shape of a row)
 COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
@@ -15,67 +19,135 @@ COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
     "distance_class": (np.int32, "edge", ()),
     "distances": (np.float32, "distance", ()),
     "vector": (np.float32, "edge", (3,)),
+    "atom_multiplicity": (np.int32, "atom", ()),
+    "edge_multiplicity": (np.int16, "edge", ()),
+    "site_atom": (np.int32, "site", ()),
 }
-
-# Lengths closer than this are one. Rounding errors of a cell's coordinates are below
-# 1e-6 Å, and no network resolves what moves an energy by less than a µeV.
-_RESOLUTION = 1e-5  # Å
+# Columns that only graphs have whose equal atoms are merged
+MULTIPLICITIES = ("atom_multiplicity", "edge_multiplicity", "site_atom")
 
 Columns = dict[str, NDArray]
-# What CrystalGraphs pickles as: columns, atoms and distances of each crystal, settings
-State = tuple[Columns, NDArray, NDArray, GraphSettings | None]
 
 
-def crystal_columns(
-    atomic_numbers: NDArray,
-    target: NDArray,
-    neighbor: NDArray,
-    distance: NDArray,
-    vector: NDArray | None = None,
-) -> Columns:
-    """Columns of one crystal from its edges, which are sorted by target."""
-    distances, distance_class = _distinct(distance)
-    columns = {
-        "atomic_numbers": atomic_numbers,
-        "degree": np.bincount(target, minlength=len(atomic_numbers)).astype(np.int32),
-        "neighbor": neighbor.astype(np.int32),
-        "distance_class": distance_class,
+class RawGraph(NamedTuple):
+    """One crystal as it was found: N atoms and E edges, sorted by target."""
+
+    atomic_numbers: NDArray  # (N,)
+    target: NDArray  # (E,)
+    neighbor: NDArray  # (E,)
+    distance: NDArray  # (E,), Å
+    vector: NDArray | None = None  # (E, 3), Å
+    # Of graphs that are merged already:
+    atom_multiplicity: NDArray | None = None  # (N,)
+    edge_multiplicity: NDArray | None = None  # (E,)
+    site_atom: NDArray | None = None  # (S,)
+
+
+class State(NamedTuple):
+    """What CrystalGraphs are made of, and pickle as."""
+
+    columns: Columns
+    # Rows of each crystal: "atom" and "distance", and "site" if atoms are merged.
+    # Those of "edge" follow from the column "degree".
+    counts: dict[str, NDArray]
+    settings: GraphSettings | None
+
+
+def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> State:
+    """Columns of some crystals, with equal atoms merged if the settings say so.
+
+    What is the same work for every crystal runs over all of them at once: on a graph of
+    a few hundred edges a call of numpy costs more than what it computes.
+    """
+    n_atoms = np.array([len(graph.atomic_numbers) for graph in graphs])
+    n_edges = np.array([len(graph.distance) for graph in graphs])
+    merge = (
+        settings is not None
+        and settings.reduce == "symmetry"
+        and graphs[0].site_atom is None
+    )
+    classes, distances, n_distances = distance_classes(
+        np.concatenate([graph.distance for graph in graphs]),
+        n_edges,
+        settings.tolerance if merge else RESOLUTION,
+    )
+    target = np.concatenate([graph.target for graph in graphs])
+    target += np.repeat(to_pointer(n_atoms)[:-1], n_edges)
+    columns: Columns = {
+        "atomic_numbers": np.concatenate([graph.atomic_numbers for graph in graphs]),
+        "degree": np.bincount(target, minlength=n_atoms.sum()),
+        "neighbor": np.concatenate([graph.neighbor for graph in graphs]),
+        "distance_class": classes,
         "distances": distances,
     }
-    if vector is not None:
-        columns["vector"] = vector.astype(np.float32)
-    return columns
+    counts = {"atom": n_atoms, "distance": n_distances}
+    for name in ("vector", *MULTIPLICITIES):
+        if getattr(graphs[0], name) is not None:
+            columns[name] = np.concatenate([getattr(graph, name) for graph in graphs])
+    if "site_atom" in columns:
+        counts["site"] = np.array([len(graph.site_atom) for graph in graphs])
+    elif merge:
+        columns, counts = _merge(columns, counts)
+    return State(
+        {name: columns[name].astype(COLUMNS[name][0]) for name in columns},
+        {name: count.astype(np.int32) for name, count in counts.items()},
+        settings,
+    )
 
 
-def _distinct(distance: NDArray) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """``np.unique(..., return_inverse=True)`` at our resolution, in half the time.
-
-    The position rides in the low half of the sorted integer, which spares the
-    indirect sort.
-    """
-    n = len(distance)
-    # Shifted, because a lattice constant with five decimals would put many lengths
-    # right on the border between two integers, to be parted by rounding.
-    key = np.rint(distance / _RESOLUTION + 0.3).astype(np.int64)
-    tagged = np.sort((key << 32) | np.arange(n))
-    key = tagged >> 32
-    new = np.empty(n, dtype=bool)
-    new[:1] = True
-    np.not_equal(key[1:], key[:-1], out=new[1:])
-    position = tagged & 0xFFFFFFFF
-    inverse = np.empty(n, dtype=np.int32)
-    inverse[position] = np.cumsum(new, dtype=np.int32) - 1
-    return distance[position[new]].astype(np.float32), inverse
-
-
-def pack(parts: Sequence[Columns], settings: GraphSettings | None) -> State:
-    """State of a container with the columns of single crystals."""
-    n_atoms = np.array([len(part["atomic_numbers"]) for part in parts])
-    n_distances = np.array([len(part["distances"]) for part in parts])
+def _merge(
+    columns: Columns, counts: dict[str, NDArray]
+) -> tuple[Columns, dict[str, NDArray]]:
+    merged = quotient(
+        columns["atomic_numbers"],
+        counts["atom"],
+        columns["degree"],
+        columns["neighbor"],
+        columns["distance_class"],
+    )
     columns = {
-        name: np.concatenate([part[name] for part in parts]) for name in parts[0]
+        "atomic_numbers": columns["atomic_numbers"][merged.atom],
+        "degree": merged.degree,
+        "neighbor": merged.neighbor,
+        "distance_class": merged.distance_class,
+        "distances": columns["distances"],
+        "atom_multiplicity": merged.atom_multiplicity,
+        "edge_multiplicity": merged.edge_multiplicity,
+        "site_atom": merged.site_atom,
     }
-    return columns, n_atoms, n_distances, settings
+    return columns, {
+        "atom": merged.n_atoms,
+        "distance": counts["distance"],
+        "site": counts["atom"],
+    }
+
+
+def split(state: State) -> list[Columns]:
+    """Columns of each crystal alone."""
+    columns, counts, _ = state
+    pointers = {name: to_pointer(count) for name, count in counts.items()}
+    pointers["edge"] = to_pointer(columns["degree"])[pointers["atom"]]
+    return [
+        {
+            name: column[slice(*pointers[COLUMNS[name][1]][i : i + 2])]
+            for name, column in columns.items()
+        }
+        for i in range(len(counts["atom"]))
+    ]
+
+
+def join(parts: Sequence[Columns], settings: GraphSettings | None) -> State:
+    """State of crystals whose columns were kept alone; the reverse of `split`."""
+    shapes = {"atom": "atomic_numbers", "distance": "distances", "site": "site_atom"}
+    return State(
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+        {
+            name: np.array([len(part[column]) for part in parts], np.int32)
+            for name, column in shapes.items()
+            if column in parts[0]
+        },
+        settings,
+    )
 
 
 class Joiner:
@@ -99,8 +171,8 @@ class Joiner:
         ValueError
             If it was made with other settings than the first, or has other columns.
         """
-        columns, n_atoms, n_distances, settings = state
-        columns = {**columns, "n_atoms": n_atoms, "n_distances": n_distances}
+        columns, counts, settings = state
+        columns = flatten(columns, counts)
         if self._n_parts == 0:
             self._settings = settings
             self._columns = {n: np.empty_like(c[:0]) for n, c in columns.items()}
@@ -138,5 +210,22 @@ class Joiner:
         columns = self._columns
         for name, whole in columns.items():
             whole.resize((self._sizes[name], *whole.shape[1:]), refcheck=False)
-        counts = columns.pop("n_atoms"), columns.pop("n_distances")
-        return columns, *counts, self._settings
+        return State(*unflatten(columns), self._settings)
+
+
+def flatten(columns: Columns, counts: dict[str, NDArray]) -> Columns:
+    """Put counts beside columns, under names of their own."""
+    return {**columns, **{_COUNT + name: count for name, count in counts.items()}}
+
+
+def unflatten(columns: Columns) -> tuple[Columns, dict[str, NDArray]]:
+    """Take columns and counts apart again."""
+    counts = {
+        name.removeprefix(_COUNT): column
+        for name, column in columns.items()
+        if name.startswith(_COUNT)
+    }
+    return {n: c for n, c in columns.items() if not n.startswith(_COUNT)}, counts
+
+
+_COUNT = "rows of "

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._columns import COLUMNS, Joiner, State, pack
-from ._from_data import columns_of_data
+from ._columns import (
+    COLUMNS,
+    MULTIPLICITIES,
+    Joiner,
+    State,
+    assemble,
+    flatten,
+    unflatten,
+)
+from ._from_data import read_data
 from ._ragged import ragged_arange, to_pointer
 from ._settings import GraphSettings
 from ._storage import map_arrays, write_arrays
@@ -20,7 +28,7 @@ from ._storage import map_arrays, write_arrays
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-_FORMAT = "skcrystal-graphs-1"
+_FORMAT = "skcrystal-graphs-2"
 
 
 class CrystalGraphs(Sequence):
@@ -29,9 +37,14 @@ class CrystalGraphs(Sequence):
     N atoms and E directed edges of all crystals lie behind one another. Every edge
     points from a neighbour (its source) to the atom that it belongs to (its target).
     Periodic images are separate edges, so that two atoms may share several. Edges of
-    a crystal that are equally long, to 1e-5 Å, share one entry of ``distances``:
-    there are several times fewer distances than edges, and what a network computes
-    from a distance alone it computes once.
+    a crystal that are equally long share one entry of ``distances``: there are several
+    times fewer distances than edges, and what a network computes from a distance alone
+    it computes once.
+
+    Where the graphs were made with ``reduce="symmetry"``, an atom stands for all sites
+    of its crystal with equal surroundings, and an edge for all that join it to such
+    atoms at one distance; multiplicities say for how many. Networks here count them.
+    For others, which know nothing of multiplicities, make graphs with ``reduce=None``.
 
     Instances come from :class:`CrystalGraphTransformer`, :meth:`from_data_list`,
     :meth:`concatenate` or :meth:`open`.
@@ -53,6 +66,14 @@ class CrystalGraphs(Sequence):
         Distinct edge lengths in Å, ascending within a crystal.
     vector : ndarray of shape (E, 3), float32, or None
         Displacement from target to source in Å, where ``vectors=True`` asked for it.
+    atom_multiplicity : ndarray of shape (N,), int32, or None
+        Sites that each atom stands for; None if all are one.
+    edge_multiplicity : ndarray of shape (E,), int16, or None
+        Edges of its target that each edge stands for.
+    site_ptr : ndarray of shape (n + 1,), int64
+        Crystal i owns sites ``site_ptr[i]:site_ptr[i + 1]``.
+    site_atom : ndarray of shape (S,), int32, or None
+        The atom that stands for each site, numbered within its crystal.
     settings : GraphSettings or None
         The parameters that made the graphs; None if they came from elsewhere.
 
@@ -65,9 +86,11 @@ class CrystalGraphs(Sequence):
     ... )
     >>> graphs = CrystalGraphTransformer(cutoff=4.1).transform([salt, salt])
     >>> graphs
-    CrystalGraphs(2 crystals, 16 atoms, 288 edges; cutoff=4.1 Å)
-    >>> graphs[0]
-    Data(edge_index=[2, 144], z=[8], distance=[144], num_nodes=8)
+    CrystalGraphs(2 crystals, 4 of 16 atoms, 8 of 288 edges; cutoff=4.1 Å)
+    >>> graphs.distances[:2]  # Na-Cl, Na-Na
+    array([2.845..., 4.023...], dtype=float32)
+    >>> graphs.edge_multiplicity[:2]
+    array([ 6, 12], dtype=int16)
     >>> len(graphs[:1])
     1
     """
@@ -76,13 +99,15 @@ class CrystalGraphs(Sequence):
         self,
         columns: dict[str, NDArray],
         *,
-        n_atoms: NDArray,
-        n_distances: NDArray,
+        counts: dict[str, NDArray],
         settings: GraphSettings | None,
     ) -> None:
         self.settings = settings
-        self.atom_ptr = _frozen(to_pointer(n_atoms))
-        self.distance_ptr = _frozen(to_pointer(n_distances))
+        self.atom_ptr = _frozen(to_pointer(counts["atom"]))
+        self.distance_ptr = _frozen(to_pointer(counts["distance"]))
+        # Where no atoms are merged, every site has its atom.
+        merged = "site" in counts
+        self.site_ptr = _frozen(to_pointer(counts["site"])) if merged else self.atom_ptr
         self.edge_ptr = _frozen(to_pointer(columns["degree"]))
         self._crystal_edge_ptr = self.edge_ptr[self.atom_ptr]
         for name, (dtype, _, tail) in COLUMNS.items():
@@ -108,13 +133,18 @@ class CrystalGraphs(Sequence):
         return 1
 
     @property
+    def n_sites(self) -> NDArray[np.int64]:
+        """Sites of each crystal, of shape (n,): what the formula of its cell counts."""
+        return np.diff(self.site_ptr)
+
+    @property
     def n_atoms(self) -> NDArray[np.int64]:
-        """Atoms of each crystal, of shape (n,)."""
+        """Atoms of each crystal's graph, of shape (n,); equal ones may be merged."""
         return np.diff(self.atom_ptr)
 
     @property
     def n_edges(self) -> NDArray[np.int64]:
-        """Directed edges of each crystal, of shape (n,)."""
+        """Directed edges of each crystal's graph, of shape (n,)."""
         return np.diff(self._crystal_edge_ptr)
 
     @property
@@ -128,6 +158,8 @@ class CrystalGraphs(Sequence):
         """Memory held by all columns, in bytes."""
         held = [getattr(self, name, None) for name in COLUMNS]
         held += [self.atom_ptr, self.edge_ptr, self.distance_ptr]
+        if self.site_ptr is not self.atom_ptr:
+            held.append(self.site_ptr)
         return self._crystal_edge_ptr.nbytes + sum(
             array.nbytes for array in held if array is not None
         )
@@ -141,6 +173,30 @@ class CrystalGraphs(Sequence):
             for name, (dtype, _, _) in COLUMNS.items()
         }
         return {name: value for name, value in values.items() if value is not None}
+
+    def to_sites(self, values: NDArray) -> NDArray:
+        """Hand what was computed for each atom to the sites that it stands for.
+
+        Parameters
+        ----------
+        values : ndarray of shape (N, ...)
+            One row an atom, of all crystals.
+
+        Returns
+        -------
+        ndarray of shape (S, ...)
+            One row a site, in the order of the structures: crystal i owns rows
+            ``site_ptr[i]:site_ptr[i + 1]``.
+        """
+        values = np.asarray(values)
+        if len(values) != len(self.atomic_numbers):
+            raise ValueError(
+                f"values has {len(values)} rows, but the graphs have "
+                f"{len(self.atomic_numbers)} atoms."
+            )
+        if self.site_atom is None:
+            return values
+        return values[self.site_atom + np.repeat(self.atom_ptr[:-1], self.n_sites)]
 
     def __getitem__(self, key: Any) -> Data | CrystalGraphs:
         if isinstance(key, tuple):  # scikit-learn indexes arrays as X[rows, ...]
@@ -198,6 +254,7 @@ class CrystalGraphs(Sequence):
             and mine.keys() == others.keys()
             and np.array_equal(self.atom_ptr, other.atom_ptr)
             and np.array_equal(self.distance_ptr, other.distance_ptr)
+            and np.array_equal(self.site_ptr, other.site_ptr)
             and all(np.array_equal(mine[name], others[name]) for name in mine)
         )
 
@@ -205,9 +262,16 @@ class CrystalGraphs(Sequence):
 
     def __repr__(self) -> str:
         made = f"; {self.settings}" if self.settings is not None else ""
+        atoms, edges = len(self.atomic_numbers), len(self.neighbor)
+        if self.site_atom is not None:
+            # The rows are sums over what they stand for, of every edge's both counts.
+            degree = np.add.reduceat(
+                np.append(self.edge_multiplicity, 0), self.edge_ptr[:-1], dtype=np.int64
+            )
+            n_edges = (degree * self.atom_multiplicity).sum()
+            atoms, edges = f"{atoms} of {self.site_ptr[-1]}", f"{edges} of {n_edges}"
         return (
-            f"CrystalGraphs({len(self)} crystals, {len(self.atomic_numbers)} atoms, "
-            f"{len(self.neighbor)} edges{made})"
+            f"CrystalGraphs({len(self)} crystals, {atoms} atoms, {edges} edges{made})"
         )
 
     def __reduce__(self) -> tuple:
@@ -216,23 +280,31 @@ class CrystalGraphs(Sequence):
 
     @classmethod
     def _from_state(cls, state: State) -> CrystalGraphs:
-        columns, n_atoms, n_distances, settings = state
-        return cls(columns, n_atoms=n_atoms, n_distances=n_distances, settings=settings)
+        columns, counts, settings = state
+        return cls(columns, counts=counts, settings=settings)
 
     def _state(self) -> State:
-        return (
+        counts = {name: np.diff(ptr) for name, ptr in self._pointers().items()}
+        del counts["edge"]
+        return State(
             self.columns(),
-            self.n_atoms.astype(np.int32),
-            np.diff(self.distance_ptr).astype(np.int32),
+            {name: count.astype(np.int32) for name, count in counts.items()},
             self.settings,
         )
 
-    def _take(self, rows: NDArray[np.int64]) -> CrystalGraphs:
+    def _pointers(self) -> dict[str, NDArray[np.int64]]:
+        """First row of each crystal, by what has rows."""
         pointers = {
             "atom": self.atom_ptr,
             "edge": self._crystal_edge_ptr,
             "distance": self.distance_ptr,
         }
+        if self.site_atom is not None:
+            pointers["site"] = self.site_ptr
+        return pointers
+
+    def _take(self, rows: NDArray[np.int64]) -> CrystalGraphs:
+        pointers = self._pointers()
         counts = {name: np.diff(ptr)[rows] for name, ptr in pointers.items()}
         index = {
             name: ragged_arange(ptr[rows], counts[name])
@@ -243,8 +315,7 @@ class CrystalGraphs(Sequence):
                 name: column[index[COLUMNS[name][1]]]
                 for name, column in self.columns().items()
             },
-            n_atoms=counts["atom"],
-            n_distances=counts["distance"],
+            counts=counts,
             settings=self.settings,
         )
 
@@ -270,6 +341,10 @@ class CrystalGraphs(Sequence):
         }
         if self.vector is not None:
             fields["vector"] = self.vector[edges].copy()
+        if self.site_atom is not None:
+            sites = slice(self.site_ptr[i], self.site_ptr[i + 1])
+            for name, rows in zip(MULTIPLICITIES, (atoms, edges, sites), strict=True):
+                fields[name] = getattr(self, name)[rows].astype(np.int64)
         tensors = {name: torch.from_numpy(array) for name, array in fields.items()}
         # Stated, because PyG cannot infer it from these fields
         return Data(**tensors, num_nodes=len(degree))
@@ -285,6 +360,7 @@ class CrystalGraphs(Sequence):
         data_list : sequence of torch_geometric.data.Data
             Each with ``z`` (N,) atomic numbers, ``edge_index`` (2, E) from neighbour
             to atom, ``distance`` (E,) in Å, and optionally ``vector`` (E, 3) in Å.
+            Multiplicities are read where they are; none are looked for.
         settings : GraphSettings, optional
             How the graphs were made, if known.
 
@@ -300,15 +376,17 @@ class CrystalGraphs(Sequence):
             If `data_list` is empty, an entry lacks a field that it needs or the others
             have, or a field has the wrong shape.
         """
-        parts = [columns_of_data(data, i) for i, data in enumerate(data_list)]
+        parts = [read_data(data, i) for i, data in enumerate(data_list)]
         if not parts:
             raise ValueError("data_list is empty: at least one graph is needed.")
-        for i, part in enumerate(parts):
-            if part.keys() != parts[0].keys():
+        for field in ("vector", "atom_multiplicity"):
+            has = [getattr(part, field) is not None for part in parts]
+            if has.count(has[0]) < len(has):
+                i = has.index(not has[0])
                 raise ValueError(
-                    f"X[{i}] and X[0] differ in having a vector; give all or none one."
+                    f"X[{i}] and X[0] differ in having {field}; give all or none one."
                 )
-        return cls._from_state(pack(parts, settings))
+        return cls._from_state(assemble(parts, settings))
 
     @classmethod
     def concatenate(cls, parts: Sequence[CrystalGraphs]) -> CrystalGraphs:
@@ -341,10 +419,10 @@ class CrystalGraphs(Sequence):
         path : str or Path
             File to write; it is complete or absent, never half written.
         """
-        columns, n_atoms, n_distances, settings = self._state()
+        columns, counts, settings = self._state()
         write_arrays(
             Path(path),
-            {**columns, "n_atoms": n_atoms, "n_distances": n_distances},
+            flatten(columns, counts),
             {
                 "format": _FORMAT,
                 "settings": json.dumps(settings and asdict(settings)),
@@ -370,14 +448,9 @@ class CrystalGraphs(Sequence):
             If the file is not one of ours, or is cut short.
         """
         columns, header = map_arrays(Path(path), _FORMAT)
-        n_atoms, n_distances = columns.pop("n_atoms"), columns.pop("n_distances")
         settings = json.loads(header["settings"])
-        return cls(
-            columns,
-            n_atoms=n_atoms,
-            n_distances=n_distances,
-            settings=settings and GraphSettings(**settings),
-        )
+        settings = settings and GraphSettings(**settings)
+        return cls._from_state(State(*unflatten(columns), settings))
 
 
 def _frozen(array: NDArray | None) -> NDArray | None:

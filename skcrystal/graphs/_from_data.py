@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ._columns import Columns, crystal_columns
+from ._columns import COLUMNS, MULTIPLICITIES, RawGraph
 
 
-def columns_of_data(data: Any, i: int) -> Columns:
-    """Columns of one PyG ``Data``; `i` is its number, for messages."""
+def read_data(data: Any, i: int) -> RawGraph:
+    """Read one PyG ``Data``; `i` is its number, for messages."""
     from torch_geometric.data import Data
 
     if not isinstance(data, Data):
@@ -56,6 +57,39 @@ def columns_of_data(data: Any, i: int) -> Columns:
     vector = data.get("vector")
     if vector is not None:
         vector = vector.detach().cpu().numpy().reshape(n_edges, 3)[order]
-    return crystal_columns(
-        z.astype(np.uint8), target[order], source[order], distance[order], vector
+    return RawGraph(
+        z.astype(np.uint8),
+        target[order],
+        source[order],
+        distance[order],
+        vector,
+        **_multiplicities(data, i, n, order),
     )
+
+
+def _multiplicities(data: Any, i: int, n: int, order: NDArray) -> dict[str, NDArray]:
+    """Read what graphs with merged atoms say of those they stand for."""
+    fields = {f: data.get(f) for f in MULTIPLICITIES if data.get(f) is not None}
+    if not fields:
+        return {}
+    if len(fields) < len(MULTIPLICITIES):
+        raise ValueError(
+            f"X[{i}] holds {', '.join(fields)}, but graphs with merged atoms need all "
+            f"of {', '.join(MULTIPLICITIES)}."
+        )
+    atoms, edges, site_atom = (
+        value.detach().cpu().numpy().astype(np.int64) for value in fields.values()
+    )
+    if (
+        atoms.shape != (n,)
+        or edges.shape != order.shape
+        or edges.min(initial=1) < 1
+        or edges.max(initial=1) > np.iinfo(COLUMNS["edge_multiplicity"][0]).max
+        or site_atom.min(initial=0) < 0
+        or not np.array_equal(np.bincount(site_atom, minlength=n), atoms)
+    ):
+        raise ValueError(
+            f"X[{i}]: atom_multiplicity (N,) must say how often each atom is named in "
+            "site_atom (S,), and edge_multiplicity (E,) be 1 or more."
+        )
+    return dict(zip(fields, (atoms, edges[order], site_atom), strict=True))

@@ -19,6 +19,11 @@ class GraphSettings:
         What happens to an atom without neighbours inside the cutoff.
     vectors : bool
         Whether displacements are kept beside distances.
+    reduce : {"symmetry", None}
+        Whether atoms of equal surroundings are merged. With vectors they are not:
+        neighbours at one distance lie in different directions.
+    tolerance : float
+        Lengths in Å that count as equal in merging.
     """
 
     cutoff: float = 5.0
@@ -26,6 +31,8 @@ class GraphSettings:
     whole_shells: bool = False
     on_isolated: str = "error"
     vectors: bool = False
+    reduce: str | None = "symmetry"
+    tolerance: float = 1e-4
 
     def __post_init__(self) -> None:
         # Numbers from numpy would print, hash into the cache and save otherwise.
@@ -33,12 +40,17 @@ class GraphSettings:
             ("cutoff", float),
             ("whole_shells", bool),
             ("vectors", bool),
+            ("tolerance", float),
         ):
             object.__setattr__(self, name, kind(getattr(self, name)))
         if self.max_neighbors is None:
             object.__setattr__(self, "whole_shells", False)  # there is nothing to cut
         else:
             object.__setattr__(self, "max_neighbors", int(self.max_neighbors))
+        if self.vectors:
+            object.__setattr__(self, "reduce", None)
+        if self.reduce is None:  # and no tolerance matters
+            object.__setattr__(self, "tolerance", type(self).tolerance)
 
     def __str__(self) -> str:
         parts = [f"cutoff={self.cutoff:g} Å"]
@@ -48,4 +60,8 @@ class GraphSettings:
                 parts.append("whole_shells=True")
         if self.vectors:
             parts.append("vectors=True")
+        elif self.reduce is None:
+            parts.append("reduce=None")
+        if self.tolerance != type(self).tolerance:
+            parts.append(f"tolerance={self.tolerance:g} Å")
         return ", ".join(parts)

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 _DTYPES = {
     "U8": np.uint8,
+    "I16": np.int16,
     "I32": np.int32,
     "I64": np.int64,
     "F32": np.float32,

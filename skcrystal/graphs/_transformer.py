@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from tqdm.auto import tqdm
 
 from ..utils._validation import Interval, StrOptions, validate_params_of
 from ._cache import GraphCache
-from ._columns import Columns, Joiner, State, crystal_columns, pack
+from ._columns import Joiner, RawGraph, State, assemble, join, split
 from ._container import CrystalGraphs
 from ._neighbors import find_edges
 from ._settings import GraphSettings
@@ -21,7 +20,8 @@ from ._structures import CrystalArrays, check_sequence, iter_crystals
 
 # Large enough to hide what a task costs, small enough to keep two workers busy and
 # to bound what lies between them.
-_CHUNK = 256
+_CHUNK = 256  # crystals
+_CHUNK_SITES = 8192
 
 
 class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
@@ -52,7 +52,17 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         surroundings to count, raise `cutoff`.
     vectors : bool, default=False
         Also keep the displacement vector of each edge (12 bytes an edge more), for
-        models that need directions.
+        models that need directions. Nothing is merged then.
+    reduce : {"symmetry", None}, default="symmetry"
+        Merge the atoms of a crystal that have equal surroundings, however far one
+        looks, and the edges that join an atom to equal ones at one distance; keep
+        count of both. What an invariant network predicts stays what it was, and takes
+        a fraction of the time: Materials Project cells have some three times fewer
+        such atoms and edges. None keeps every site, which networks from elsewhere
+        need.
+    tolerance : float, default=1e-4
+        Lengths within this many Å are equal in merging, and become equal. Relaxed
+        structures keep their symmetry to about this.
     n_jobs : int or None, default=None
         Number of joblib workers; None is 1 outside a ``joblib.parallel_config``
         context, -1 is all cores. The result does not depend on it.
@@ -77,7 +87,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
     >>> sites = [[0, 0, 0], [0.5, 0.5, 0.5]]
     >>> iron = Structure(Lattice.cubic(2.87), ["Fe", "Fe"], sites)
     >>> CrystalGraphTransformer(cutoff=3.0).fit_transform([iron])
-    CrystalGraphs(1 crystals, 2 atoms, 28 edges; cutoff=3 Å)
+    CrystalGraphs(1 crystals, 1 of 2 atoms, 2 of 28 edges; cutoff=3 Å)
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -86,6 +96,8 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         "whole_shells": ["boolean"],
         "on_isolated": [StrOptions({"error", "nearest"})],
         "vectors": ["boolean"],
+        "reduce": [StrOptions({"symmetry"}), None],
+        "tolerance": [Interval(Real, 1e-6, 0.1, closed="both")],
         "n_jobs": [Integral, None],
         "memory": [str, Memory, "path", None],
         "verbose": ["verbose"],
@@ -99,6 +111,8 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         whole_shells: bool = False,
         on_isolated: str = "error",
         vectors: bool = False,
+        reduce: str | None = "symmetry",
+        tolerance: float = 1e-4,
         n_jobs: int | None = None,
         memory: Any = None,
         verbose: bool | int = False,
@@ -108,6 +122,8 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         self.whole_shells = whole_shells
         self.on_isolated = on_isolated
         self.vectors = vectors
+        self.reduce = reduce
+        self.tolerance = tolerance
         self.n_jobs = n_jobs
         self.memory = memory
         self.verbose = verbose
@@ -162,6 +178,8 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
             whole_shells=self.whole_shells,
             on_isolated=self.on_isolated,
             vectors=self.vectors,
+            reduce=self.reduce,
+            tolerance=self.tolerance,
         )
         folder = (
             self.memory.location if isinstance(self.memory, Memory) else self.memory
@@ -179,7 +197,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         ) as bar:
             for state in build:
                 joiner.append(state)
-                bar.update(len(state[1]))
+                bar.update(len(state.counts["atom"]))
         return CrystalGraphs._from_state(joiner.result())
 
     def __sklearn_tags__(self):
@@ -195,10 +213,15 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
 def _chunks(
     crystals: Iterator[CrystalArrays],
 ) -> Iterator[tuple[int, list[CrystalArrays]]]:
-    start = 0
-    while chunk := list(islice(crystals, _CHUNK)):
+    start, n_sites, chunk = 0, 0, []
+    for crystal in crystals:
+        chunk.append(crystal)
+        n_sites += len(crystal.atomic_numbers)
+        if len(chunk) == _CHUNK or n_sites >= _CHUNK_SITES:
+            yield start, chunk
+            start, n_sites, chunk = start + len(chunk), 0, []
+    if chunk:
         yield start, chunk
-        start += len(chunk)
 
 
 def _build_chunk(
@@ -209,20 +232,26 @@ def _build_chunk(
 ) -> State:
     """State of a container with some crystals' graphs; `start` numbers the first."""
     if cache is None:
-        parts = [_build(c, settings, start + i) for i, c in enumerate(crystals)]
-        return pack(parts, settings)
+        return assemble(
+            [_find_graph(c, settings, start + i) for i, c in enumerate(crystals)],
+            settings,
+        )
     keys = [cache.key(crystal) for crystal in crystals]
     graphs = cache.get(keys)
-    new = {}
-    for i, (key, crystal) in enumerate(zip(keys, crystals, strict=True)):
-        if key not in graphs:
-            graphs[key] = new[key] = _build(crystal, settings, start + i)
-    if new:
+    found = {
+        key: _find_graph(crystal, settings, start + i)
+        for i, (key, crystal) in enumerate(zip(keys, crystals, strict=True))
+        if key not in graphs
+    }
+    if found:
+        columns = split(assemble(list(found.values()), settings))
+        new = dict(zip(found, columns, strict=True))
         cache.put(new)
-    return pack([graphs[key] for key in keys], settings)
+        graphs.update(new)
+    return join([graphs[key] for key in keys], settings)
 
 
-def _build(crystal: CrystalArrays, settings: GraphSettings, i: int) -> Columns:
+def _find_graph(crystal: CrystalArrays, settings: GraphSettings, i: int) -> RawGraph:
     edges = find_edges(crystal, settings, i)
     vector = None
     if settings.vectors:
@@ -231,6 +260,6 @@ def _build(crystal: CrystalArrays, settings: GraphSettings, i: int) -> Columns:
             + edges.image @ crystal.lattice
             - crystal.positions[edges.target]
         )
-    return crystal_columns(
+    return RawGraph(
         crystal.atomic_numbers, edges.target, edges.neighbor, edges.distance, vector
     )

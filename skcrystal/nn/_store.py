@@ -11,15 +11,30 @@ from torch import Tensor
 
 from ._batch import GraphBatch
 
+# What a batch takes of each column: the rows of its atoms, edges or distances
+_ROWS = {
+    "atomic_numbers": "atom",
+    "atom_multiplicity": "atom",
+    "neighbor": "edge",
+    "distance_class": "edge",
+    "vector": "edge",
+    "edge_multiplicity": "edge",
+    "distances": "distance",
+}
+
 
 class GraphStore:
     """Columns of many graphs on one device, from which batches are gathered.
+
+    On the CPU nothing is copied: columns that are mapped from a file stay there, and
+    only the rows of a batch are read.
 
     Parameters
     ----------
     columns : dict of str to ndarray
         ``atomic_numbers`` (N,), ``neighbor`` (E,), ``distance_class`` (E,) and
-        ``distances`` (D,), with optional ``vector`` (E, 3), as in ``CrystalGraphs``.
+        ``distances`` (D,), with optional ``vector`` (E, 3), ``atom_multiplicity`` (N,)
+        and ``edge_multiplicity`` (E,), as in ``CrystalGraphs``.
     atom_ptr : ndarray of shape (n + 1,), int64
         Crystal i owns atoms ``atom_ptr[i]:atom_ptr[i + 1]``.
     edge_ptr : ndarray of shape (N + 1,), int64
@@ -44,24 +59,12 @@ class GraphStore:
         # crystal, for atoms, edges and distances:
         pointers = np.stack([atom_ptr, edge_ptr[atom_ptr], distance_ptr])
         self._starts, self._counts = pointers[:, :-1], np.diff(pointers)
-        self._degree = np.diff(edge_ptr).astype(np.int32)
-        # With one number of neighbours throughout, edges are gathered by atom.
-        uniform = len(self._degree) and (self._degree == self._degree[0]).all()
-        self._n_neighbors = int(self._degree[0]) if uniform else None
+        self._edge_start = self._tensor(edge_ptr)
         # Half the memory traffic, as long as rows can be numbered so
         self._row_dtype = np.int32 if pointers[:, -1].max() < 2**31 else np.int64
-
-        # A neighbour counted from its target needs no renumbering by crystal.
-        place = np.arange(len(self._degree)) - np.repeat(
-            atom_ptr[:-1], np.diff(atom_ptr)
-        )
-        step = columns["neighbor"] - np.repeat(place.astype(np.int32), self._degree)
-        self._atomic_numbers = self._tensor(columns["atomic_numbers"]).int()
-        self._distances = self._tensor(columns["distances"])
-        self._step = self._edge_tensor(step)
-        self._distance_class = self._edge_tensor(columns["distance_class"])
-        vector = columns.get("vector")
-        self._vector = None if vector is None else self._edge_tensor(vector)
+        self._columns = {
+            name: self._tensor(columns[name]) for name in _ROWS if name in columns
+        }
 
     def __len__(self) -> int:
         return self._counts.shape[1]
@@ -71,45 +74,45 @@ class GraphStore:
         counts = self._counts.take(rows, axis=1)
         ends = counts.cumsum(1)
         begins = ends - counts
-        n_atoms, n_edges, n_distances = ends[:, -1].tolist()
         # What to add to a row of the batch to get its row here
         shifts = (self._starts.take(rows, axis=1) - begins).astype(self._row_dtype)
-
-        crystal = np.repeat(np.arange(len(rows), dtype=np.int32), counts[0])
-        place = np.arange(n_atoms, dtype=np.int32)
-        atoms = shifts[0].take(crystal) + place
-        distances = np.repeat(shifts[2], counts[2])
-        distances += np.arange(n_distances, dtype=distances.dtype)
-        first_distance = begins[2].astype(np.int32).take(crystal)
-        if self._n_neighbors is not None:
-            edges = self._tensor(atoms)
-            edge_ptr = np.arange(0, n_edges + 1, self._n_neighbors, dtype=np.int32)
-            degree = self._n_neighbors
-        else:
-            degree = self._degree.take(atoms)
-            edge_ptr = _pointer(degree.cumsum())
-        target = self._repeat(place, degree, n_edges)
-        if self._n_neighbors is None:
-            edge_shift = self._tensor(shifts[1].take(crystal))
-            edges = edge_shift.index_select(0, target)
-            edges += torch.arange(n_edges, dtype=edges.dtype, device=self.device)
-        neighbor = self._step.index_select(0, edges).view(-1)
-        distance_class = self._distance_class.index_select(0, edges).view(-1)
-        neighbor += target
-        distance_class += self._repeat(first_distance, degree, n_edges)
-        vector = self._vector
-        if vector is not None:
-            vector = vector.index_select(0, edges).view(-1, 3)
+        row = {
+            kind: self._rows(*of_kind)
+            for kind, *of_kind in zip(
+                ("atom", "edge", "distance"), shifts, counts, strict=True
+            )
+        }
+        first_atom, _, first_distance = begins.astype(np.int32)
+        n_atoms, n_edges, _ = ends[:, -1].tolist()
+        edge_ptr = torch.empty(n_atoms + 1, dtype=torch.int32, device=self.device)
+        edge_ptr[-1] = n_edges
+        torch.sub(
+            self._edge_start.index_select(0, row["atom"]),
+            self._repeat(shifts[1], counts[0]),
+            out=edge_ptr[:-1],
+        )
+        taken = {
+            name: column.index_select(0, row[_ROWS[name]])
+            for name, column in self._columns.items()
+        }
+        weights = {
+            f"{kind}_weight": taken[f"{kind}_multiplicity"].float()
+            for kind in ("atom", "edge")
+            if f"{kind}_multiplicity" in taken
+        }
         return GraphBatch(
-            atomic_numbers=self._atomic_numbers.index_select(0, self._tensor(atoms)),
+            atomic_numbers=taken["atomic_numbers"].int(),
             atom_ptr=self._tensor(_pointer(ends[0])),
-            crystal=self._tensor(crystal),
-            edge_ptr=self._tensor(edge_ptr),
-            target=target,
-            neighbor=neighbor,
-            distances=self._distances.index_select(0, self._tensor(distances)),
-            distance_class=distance_class,
-            vector=vector,
+            crystal=self._repeat(np.arange(len(rows), dtype=np.int32), counts[0]),
+            edge_ptr=edge_ptr,
+            target=self._targets(edge_ptr, n_edges),
+            neighbor=taken["neighbor"].add_(self._repeat(first_atom, counts[1])),
+            distances=taken["distances"],
+            distance_class=taken["distance_class"].add_(
+                self._repeat(first_distance, counts[1])
+            ),
+            vector=taken.get("vector"),
+            **weights,
         )
 
     def _tensor(self, array: NDArray) -> Tensor:
@@ -121,20 +124,35 @@ class GraphStore:
                 return torch.from_numpy(np.asarray(array)).to(self.device)
         return torch.from_numpy(array).to(self.device)
 
-    def _edge_tensor(self, array: NDArray) -> Tensor:
-        tensor = self._tensor(array)
-        if self._n_neighbors is None:
-            return tensor
-        return tensor.view(-1, self._n_neighbors, *tensor.shape[1:])
+    def _rows(self, shifts: NDArray, counts: NDArray) -> Tensor:
+        """Rows here of each row of the batch, which lie `shifts` away from it."""
+        n = int(counts.sum())
+        if self.device.type == "cpu":
+            rows = np.repeat(shifts, counts)
+            rows += np.arange(n, dtype=rows.dtype)
+            return torch.from_numpy(rows)
+        rows = self._repeat(shifts, counts)
+        return rows.add_(torch.arange(n, dtype=rows.dtype, device=self.device))
 
-    def _repeat(self, values: NDArray, counts: NDArray | int, n: int) -> Tensor:
-        """Repeat each of `values` as often as `counts` says, `n` rows in all."""
+    def _repeat(self, values: NDArray, counts: NDArray) -> Tensor:
+        """Repeat each of `values` as often as `counts` says."""
         if self.device.type == "cpu":
             # torch's would start all threads for any number of rows, and wait for
             # each of them where other work keeps the cores busy.
             return torch.from_numpy(np.repeat(values, counts))
-        repeats = counts if isinstance(counts, int) else self._tensor(counts)
-        return torch.repeat_interleave(self._tensor(values), repeats, output_size=n)
+        return torch.repeat_interleave(
+            self._tensor(values), self._tensor(counts), output_size=int(counts.sum())
+        )
+
+    def _targets(self, edge_ptr: Tensor, n_edges: int) -> Tensor:
+        """Target of each edge, from where the edges of each atom start."""
+        if self.device.type == "cpu":
+            degree = np.diff(edge_ptr.numpy())
+            return torch.from_numpy(
+                np.repeat(np.arange(len(degree), dtype=np.int32), degree)
+            )
+        atoms = torch.arange(len(edge_ptr) - 1, dtype=torch.int32, device=self.device)
+        return torch.repeat_interleave(atoms, edge_ptr.diff(), output_size=n_edges)
 
 
 def _pointer(ends: NDArray) -> NDArray[np.int32]:

@@ -181,13 +181,13 @@ def test_progress_bar_counts_crystals(salt, capsys):
 @pytest.fixture
 def count_builds(monkeypatch):
     built = []
-    original = transformer_module._build
+    original = transformer_module._find_graph
 
     def counting(crystal, settings, i):
         built.append(settings)
         return original(crystal, settings, i)
 
-    monkeypatch.setattr(transformer_module, "_build", counting)
+    monkeypatch.setattr(transformer_module, "_find_graph", counting)
     return built
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from networks import BASIS, CUTOFF, HIDDEN, NETWORKS
 from pymatgen.core import Lattice, Structure
 from torch.nn import functional as F
 from torch_geometric.nn import CGConv, GATv2Conv, GCNConv
@@ -13,15 +14,11 @@ from torch_geometric.nn.models.schnet import GaussianSmearing, InteractionBlock
 from skcrystal import CrystalGraphTransformer
 from skcrystal.estimators._data import store_of
 from skcrystal.nn import (
-    CGCNN,
-    GCN,
     EdgeAttention,
     GatedConvolution,
     GaussianBasis,
     Interaction,
-    MEGNet,
     NormalizedConvolution,
-    SchNet,
     cosine_cutoff,
     filtered_sum,
     gated_sum,
@@ -34,26 +31,14 @@ from skcrystal.nn import (
 from skcrystal.nn._gcn import normalized_weights
 from skcrystal.nn._network import mean_over_atoms
 
-HIDDEN, BASIS, CUTOFF = 8, 12, 5.0
-SHARED = {"hidden_dim": HIDDEN, "n_targets": 2, "dropout": 0.0, "n_layers": 2}
-NETWORKS = {
-    "CGCNN": lambda **k: CGCNN(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
-    "SchNet": lambda **k: SchNet(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
-    "MEGNet": lambda **k: MEGNet(
-        cutoff=CUTOFF, n_basis=BASIS, n_heads=2, **SHARED, **k
-    ),
-    "GCN": lambda **k: GCN(cutoff=CUTOFF, edge_weight="distance", **SHARED, **k),
-    "GCN uniform": lambda **k: GCN(cutoff=CUTOFF, edge_weight="uniform", **SHARED, **k),
-}
-
 
 @pytest.fixture(scope="module")
-def batch(small_graphs, skewed):
+def batch(small, skewed):
     # Edges between images of one atom are what libraries take for self-loops.
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
-    graphs = CrystalGraphTransformer().transform([skewed, polonium])
-    everything = type(graphs).concatenate([small_graphs[:5], graphs])
-    return store_of(everything, "cpu").gather(np.arange(7))
+    transformer = CrystalGraphTransformer(reduce=None)
+    graphs = transformer.transform([*small[0][:5], skewed, polonium])
+    return store_of(graphs, "cpu").gather(np.arange(7))
 
 
 @pytest.fixture(autouse=True)

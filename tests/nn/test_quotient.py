@@ -1,0 +1,52 @@
+"""Networks compute on merged atoms what they compute on all of them."""
+
+import numpy as np
+import pytest
+import torch
+from crystals import LATTICE_SYSTEMS, crystal_of
+from networks import NETWORKS
+
+from skcrystal import CrystalGraphTransformer
+from skcrystal.estimators._data import store_of
+
+KINDS = {
+    "5 Å": {},
+    "12 neighbours": {"cutoff": 8.0, "max_neighbors": 12},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def batches(request):
+    crystals = [crystal_of(system) for system in LATTICE_SYSTEMS]
+    crystals += [crystals[0] * (2, 1, 1)]
+    transformers = (
+        CrystalGraphTransformer(reduce=reduce, **KINDS[request.param])
+        for reduce in (None, "symmetry")
+    )
+    graphs = [transformer.transform(crystals) for transformer in transformers]
+    assert len(graphs[1].neighbor) < len(graphs[0].neighbor) / 3
+    rows = np.arange(len(crystals))
+    return [store_of(g, "cpu").gather(rows) for g in graphs]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_predictions_and_gradients_agree_in_every_lattice_system(
+    batches, name, pooling
+):
+    torch.manual_seed(0)
+    network = NETWORKS[name](pooling=pooling)
+    outputs, gradients = [], []
+    for batch in batches:
+        network.zero_grad()
+        output = network(batch)
+        # A sum of squares would be blind to what cancels between crystals.
+        (
+            output * torch.arange(1.0, 1 + output.numel()).view_as(output)
+        ).sum().backward()
+        outputs.append(output.detach())
+        gradients.append({n: p.grad for n, p in network.named_parameters()})
+    torch.testing.assert_close(*outputs, atol=1e-5, rtol=0)
+    for parameter in gradients[0]:
+        full, merged = (g[parameter] for g in gradients)
+        assert (full - merged).abs().max() <= 1e-4 * full.abs().max(), parameter
