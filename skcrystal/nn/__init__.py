@@ -9,6 +9,7 @@ from ._aggregate import (
     of_targets,
     segment_sum,
 )
+from ._attention import attention_sum, softmax_over_neighbors
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._cgcnn import CGCNN, GatedConvolution
@@ -17,6 +18,7 @@ from ._gcn import GCN, NormalizedConvolution
 from ._loss import LOSSES, MaskedLoss
 from ._megnet import EdgeAttention, MEGNet
 from ._network import CrystalNetwork
+from ._radial import RadialGrid, radial_grid
 from ._schnet import Interaction, SchNet
 from ._store import GraphStore
 
@@ -36,6 +38,7 @@ __all__ = [
     "MaskedLoss",
     "NormalizedConvolution",
     "SchNet",
+    "attention_sum",
     "cosine_cutoff",
     "element_features",
     "filtered_sum",
@@ -44,5 +47,8 @@ __all__ = [
     "of_distances",
     "of_neighbors",
     "of_targets",
+    "radial_grid",
+    "RadialGrid",
     "segment_sum",
+    "softmax_over_neighbors",
 ]

@@ -117,19 +117,26 @@ def gated_sum(
     return _GatedSum.apply(center, source, bond, weight, batch)
 
 
-def _sum_runs(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
+def sum_runs(
+    values: Tensor, pointer: Tensor, segment: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Sum runs of rows, each row times its weight."""
     if values.is_cuda:
+        if weight is not None:
+            values = values * weight[:, None]
         shape = (len(pointer) - 1, values.shape[1])
         return values.new_zeros(shape).index_add_(0, segment, values)
     # On the CPU four times faster than index_add_, and thirty times than segment_reduce
     rows = torch.arange(len(values), dtype=pointer.dtype, device=values.device)
-    return F.embedding_bag(rows, values, pointer[:-1], mode="sum")
+    return F.embedding_bag(
+        rows, values, pointer[:-1], mode="sum", per_sample_weights=weight
+    )
 
 
-def _sum_by(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
+def sum_by(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
     """Sum edge rows (E, F) by their target, neighbour or distance."""
     if key == "target":
-        return _sum_runs(values, batch.edge_ptr, batch.target)
+        return sum_runs(values, batch.edge_ptr, batch.target)
     if values.is_cuda:
         index, n = (
             (batch.neighbor, len(batch.atomic_numbers))
@@ -150,14 +157,14 @@ class _Spread(Function):
 
     @staticmethod
     def backward(ctx, grad):
-        return _sum_by(ctx.key, grad.contiguous(), ctx.batch), None, None, None
+        return sum_by(ctx.key, grad.contiguous(), ctx.batch), None, None, None
 
 
 class _SegmentSum(Function):
     @staticmethod
     def forward(ctx, values, pointer, segment):
         ctx.save_for_backward(segment)
-        return _sum_runs(values, pointer, segment)
+        return sum_runs(values, pointer, segment)
 
     @staticmethod
     def backward(ctx, grad):
@@ -172,7 +179,7 @@ class _NeighborSum(Function):
         ctx.batch = batch
         if x.is_cuda:
             messages = x.index_select(0, batch.neighbor).mul_(weight[:, None])
-            return _sum_runs(messages, batch.edge_ptr, batch.target)
+            return sum_runs(messages, batch.edge_ptr, batch.target)
         return F.embedding_bag(
             batch.neighbor,
             x,
@@ -191,7 +198,7 @@ class _NeighborSum(Function):
         if ctx.needs_input_grad[1]:
             grad_weight = (messages * x.index_select(0, batch.neighbor)).sum(1)
         messages.mul_(weight[:, None])
-        return _sum_by("neighbor", messages, batch), grad_weight, None
+        return sum_by("neighbor", messages, batch), grad_weight, None
 
 
 class _FilteredSum(Function):
@@ -201,9 +208,7 @@ class _FilteredSum(Function):
         ctx.batch = batch
         messages = x.index_select(0, batch.neighbor)
         messages.mul_(filters.index_select(0, batch.distance_class))
-        if edge_weight is not None:
-            messages.mul_(edge_weight[:, None])
-        return _sum_runs(messages, batch.edge_ptr, batch.target)
+        return sum_runs(messages, batch.edge_ptr, batch.target, edge_weight)
 
     @staticmethod
     @once_differentiable
@@ -216,14 +221,14 @@ class _FilteredSum(Function):
         if edge_weight is not None:
             if ctx.needs_input_grad[2]:
                 x_j = x.index_select(0, batch.neighbor)
-                grad_weight = (grad_message * x_j * filter_ij).sum(1)
-            grad_message = grad_message * edge_weight[:, None]
+                grad_weight = x_j.mul_(grad_message).mul_(filter_ij).sum(1)
+            grad_message.mul_(edge_weight[:, None])
         grad_x = grad_filters = None
         if ctx.needs_input_grad[0]:
-            grad_x = _sum_by("neighbor", filter_ij.mul_(grad_message), batch)
+            grad_x = sum_by("neighbor", filter_ij.mul_(grad_message), batch)
         if ctx.needs_input_grad[1]:
             grad_message = grad_message.mul_(x.index_select(0, batch.neighbor))
-            grad_filters = _sum_by("distance", grad_message, batch)
+            grad_filters = sum_by("distance", grad_message, batch)
         return grad_x, grad_filters, grad_weight, None
 
 
@@ -239,10 +244,7 @@ class _GatedSum(Function):
         # `z` now holds sigmoid(f) beside s, all that the backward pass needs.
         ctx.save_for_backward(z, value, edge_weight)
         ctx.batch = batch
-        messages = gate * value
-        if edge_weight is not None:
-            messages.mul_(edge_weight[:, None])
-        return _sum_runs(messages, batch.edge_ptr, batch.target)
+        return sum_runs(gate * value, batch.edge_ptr, batch.target, edge_weight)
 
     @staticmethod
     @once_differentiable
@@ -263,9 +265,9 @@ class _GatedSum(Function):
         grad_gate.mul_(1 - gate)
         torch.mul(grad_message, core.sigmoid(), out=grad_core)
         return (
-            _sum_by("target", grad_z, batch),
-            _sum_by("neighbor", grad_z, batch),
-            _sum_by("distance", grad_z, batch),
+            sum_by("target", grad_z, batch),
+            sum_by("neighbor", grad_z, batch),
+            sum_by("distance", grad_z, batch),
             grad_weight,
             None,
         )

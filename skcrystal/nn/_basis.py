@@ -26,6 +26,7 @@ class GaussianBasis(nn.Module):
         spacing = cutoff / (n_basis - 1)
         width = spacing if width is None else width
         self.register_buffer("centers", torch.linspace(0.0, cutoff, n_basis))
+        self.width = width
         self.exponent = -0.5 / width**2
 
     def forward(self, distance: Tensor) -> Tensor:

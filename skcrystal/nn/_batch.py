@@ -66,15 +66,15 @@ class GraphBatch:
     @cached_property
     def by_neighbor(self) -> tuple[Tensor, Tensor]:
         """Edges (E,) in order of their neighbour; where each atom starts (N + 1,)."""
-        return _group(self.neighbor, len(self.atomic_numbers))
+        return group(self.neighbor, len(self.atomic_numbers))
 
     @cached_property
     def by_distance(self) -> tuple[Tensor, Tensor]:
         """Edges (E,) in order of their distance; where each one starts (D + 1,)."""
-        return _group(self.distance_class, len(self.distances))
+        return group(self.distance_class, len(self.distances))
 
 
-def _group(index: Tensor, n: int) -> tuple[Tensor, Tensor]:
+def group(index: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Rows in order of `index`, which is below `n`; where each value starts."""
     # numpy sorts 16-bit numbers by radix: ten times faster than torch sorts at all.
     keys = index.cpu().numpy()

@@ -7,6 +7,7 @@ from ._aggregate import gated_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._network import CrystalNetwork
+from ._radial import RadialGrid, radial_grid
 
 
 class GatedConvolution(nn.Module):
@@ -41,15 +42,20 @@ class GatedConvolution(nn.Module):
         bond: Tensor,
         batch: GraphBatch,
         weight: Tensor | None = None,
+        grid: RadialGrid | None = None,
     ) -> Tensor:
-        """Atoms (N, F), bond features (D, n_basis), weights (E,) to messages (N, F)."""
+        """Atoms (N, F), bond features (D, n_basis), weights (E,) to messages (N, F).
+
+        Bond features may be those of the points of a `grid`, (P, n_basis).
+        """
         of_center, of_source, of_bond = self.joint.weight.split(
             [self.hidden_dim, self.hidden_dim, bond.shape[1]], dim=1
         )
+        bond = F.linear(bond, of_bond)
         return gated_sum(
             F.linear(x, of_center, self.joint.bias),
             F.linear(x, of_source),
-            F.linear(bond, of_bond),
+            bond if grid is None else grid.interpolate(bond),
             batch,
             weight,
         )
@@ -90,9 +96,10 @@ class CGCNN(CrystalNetwork):
 
     def atoms(self, batch: GraphBatch) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        bond = self.basis(batch.distances)
+        grid = radial_grid(batch.distances, self.basis.width)
+        bond = self.basis(grid.points)
         fade = cosine_cutoff(batch.distances, self.cutoff)
         fade = fade.index_select(0, batch.distance_class)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = x + F.silu(norm(convolution(x, bond, batch, fade)))
+            x = x + F.silu(norm(convolution(x, bond, batch, fade, grid)))
         return x

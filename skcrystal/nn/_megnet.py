@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ._aggregate import of_distances, of_neighbors, of_targets, segment_sum
+from ._attention import attention_sum
 from ._basis import GaussianBasis
 from ._batch import GraphBatch
 from ._network import CrystalNetwork
+from ._radial import RadialGrid, radial_grid
 
 
 class EdgeAttention(nn.Module):
@@ -46,35 +46,27 @@ class EdgeAttention(nn.Module):
         for linear in (self.of_source, self.of_center, self.of_bond):
             nn.init.xavier_uniform_(linear.weight)
 
-    def forward(self, x: Tensor, bond: Tensor, batch: GraphBatch) -> Tensor:
-        """Atoms (N, F) and bonds (D, F) to messages (N, F)."""
-        source = of_neighbors(self.of_source(x), batch)
-        bond = of_distances(self.of_bond(bond), batch)
-        both = source + bond
-        z = of_targets(self.of_center(x), batch) + both
-        heads = (len(z), self.n_heads, -1)
-        score = (F.leaky_relu(z, 0.2).view(heads) * self.attention).sum(-1)
-        alpha = softmax_over_neighbors(score, batch)
-        value = both if self.bond_values else source
-        messages = (value.view(heads) * alpha[:, :, None]).view_as(value)
-        return segment_sum(messages, batch.edge_ptr, batch.target) + self.bias
+    def forward(
+        self,
+        x: Tensor,
+        bond: Tensor,
+        batch: GraphBatch,
+        grid: RadialGrid | None = None,
+    ) -> Tensor:
+        """Atoms (N, F) and bonds (D, F) to messages (N, F).
 
-
-def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
-    """Softmax of edge scores (E, H) among the edges of each target, by edge weight."""
-    with torch.no_grad():
-        # Any shift leaves a softmax alone; the largest score of each atom keeps the
-        # exponentials finite.
-        index = batch.target.long()[:, None].expand_as(score)
-        shape = (len(batch.edge_ptr) - 1, score.shape[1])
-        largest = score.new_full(shape, -torch.inf).scatter_reduce_(
-            0, index, score, "amax"
+        Bonds may be those of the points of a `grid`, (P, F).
+        """
+        bond = self.of_bond(bond)
+        messages = attention_sum(
+            self.of_center(x),
+            self.of_source(x),
+            bond if grid is None else grid.interpolate(bond),
+            self.attention,
+            batch,
+            bond_values=self.bond_values,
         )
-    weight = (score - largest.index_select(0, batch.target)).exp()
-    if batch.edge_weight is not None:
-        weight = weight * batch.edge_weight[:, None]
-    total = segment_sum(weight, batch.edge_ptr, batch.target)
-    return weight / of_targets(total, batch)
+        return messages + self.bias
 
 
 class MEGNet(CrystalNetwork):
@@ -112,9 +104,10 @@ class MEGNet(CrystalNetwork):
 
     def atoms(self, batch: GraphBatch) -> Tensor:
         x = self.encode_atom(self.elements(batch.atomic_numbers))
-        bond = self.encode_bond(self.basis(batch.distances))
+        grid = radial_grid(batch.distances, self.basis.width)
+        bond = self.encode_bond(self.basis(grid.points))
         for block in self.blocks:
-            x = block(x, bond, batch)
+            x = block(x, bond, batch, grid)
         return x
 
 
@@ -126,8 +119,10 @@ class _AttentionBlock(nn.Module):
         self.before_update = nn.LayerNorm(hidden_dim)
         self.update = _two_layers(hidden_dim, hidden_dim)
 
-    def forward(self, x: Tensor, bond: Tensor, batch: GraphBatch) -> Tensor:
-        x = x + self.attention(self.before_attention(x), bond, batch)
+    def forward(
+        self, x: Tensor, bond: Tensor, batch: GraphBatch, grid: RadialGrid
+    ) -> Tensor:
+        x = x + self.attention(self.before_attention(x), bond, batch, grid)
         return x + self.update(self.before_update(x))
 
 

@@ -9,6 +9,7 @@ from ._aggregate import filtered_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._network import CrystalNetwork
+from ._radial import RadialGrid, radial_grid
 
 
 class ShiftedSoftplus(nn.Module):
@@ -56,10 +57,20 @@ class Interaction(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(
-        self, x: Tensor, basis: Tensor, envelope: Tensor, batch: GraphBatch
+        self,
+        x: Tensor,
+        basis: Tensor,
+        envelope: Tensor,
+        batch: GraphBatch,
+        grid: RadialGrid | None = None,
     ) -> Tensor:
-        """Atoms (N, F), basis (D, n_basis) and envelope (D,) to messages (N, F)."""
+        """Atoms (N, F), basis (D, n_basis) and envelope (D,) to messages (N, F).
+
+        Basis and envelope may be those of the points of a `grid`, with P rows.
+        """
         filters = self.filter(basis) * envelope[:, None]
+        if grid is not None:
+            filters = grid.interpolate(filters)
         return self.out(filtered_sum(self.into(x), filters, batch))
 
 
@@ -89,8 +100,9 @@ class SchNet(CrystalNetwork):
 
     def atoms(self, batch: GraphBatch) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        basis = self.basis(batch.distances)
-        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        grid = radial_grid(batch.distances, self.basis.width)
+        basis = self.basis(grid.points)
+        envelope = cosine_cutoff(grid.points, self.cutoff)
         for interaction in self.interactions:
-            x = x + interaction(x, basis, envelope, batch)
+            x = x + interaction(x, basis, envelope, batch, grid)
         return x

@@ -19,6 +19,7 @@ from skcrystal.nn import (
     GaussianBasis,
     Interaction,
     NormalizedConvolution,
+    attention_sum,
     cosine_cutoff,
     filtered_sum,
     gated_sum,
@@ -27,6 +28,7 @@ from skcrystal.nn import (
     of_neighbors,
     of_targets,
     segment_sum,
+    softmax_over_neighbors,
 )
 from skcrystal.nn._gcn import normalized_weights
 from skcrystal.nn._network import mean_over_atoms
@@ -178,6 +180,23 @@ def test_gradients_reach_edge_weights(batch):
     assert torch.autograd.gradcheck(lambda e, a: neighbor_sum(a, e, batch), (w, x))
 
 
+@pytest.mark.parametrize("bond_values", [False, True])
+@pytest.mark.parametrize("n_heads", [1, 2])
+def test_gradients_of_attention_are_those_of_finite_differences(
+    batch, n_heads, bond_values
+):
+    n, d = len(batch.atomic_numbers), len(batch.distances)
+    shapes = [(n, 4), (n, 4), (d, 4), (n_heads, 4 // n_heads)]
+    inputs = [torch.randn(s, dtype=torch.double, requires_grad=True) for s in shapes]
+    w = torch.rand(len(batch.target), dtype=torch.double) + 0.1
+
+    def attend(weight, *inputs):
+        weighted = replace(batch, edge_weight=weight)
+        return attention_sum(*inputs, weighted, bond_values=bond_values)
+
+    assert torch.autograd.gradcheck(attend, (w.requires_grad_(), *inputs))
+
+
 def doubled(batch):
     """The same crystals with every edge and then every atom counted twice."""
     n_edges, n_atoms = len(batch.target), len(batch.atomic_numbers)
@@ -243,8 +262,6 @@ def test_predictions_are_smooth_where_a_neighbour_leaves(skewed, name):
 
 
 def test_softmax_survives_large_scores(batch):
-    from skcrystal.nn._megnet import softmax_over_neighbors
-
     score = torch.randn(len(batch.target), 2) * 1e4
     alpha = softmax_over_neighbors(score, batch)
     total = segment_sum(alpha, batch.edge_ptr, batch.target)

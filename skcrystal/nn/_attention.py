@@ -1,0 +1,131 @@
+"""Attention over neighbours, in one pass over the edges."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from ._aggregate import sum_by, sum_runs
+from ._batch import GraphBatch
+
+_SLOPE = 0.2  # of GATv2's leaky ReLU
+
+
+def attention_sum(
+    center: Tensor,
+    source: Tensor,
+    bond: Tensor,
+    attention: Tensor,
+    batch: GraphBatch,
+    *,
+    bond_values: bool,
+) -> Tensor:
+    """Sum over neighbours by GATv2 attention, ``sum_j alpha_ij v_ij``.
+
+    ``alpha`` is the softmax over the neighbours of each atom, head by head, of
+    ``a . leaky_relu(center_i + source_j + bond_ij)``.
+
+    Parameters
+    ----------
+    center, source : Tensor of shape (N, F)
+        What an atom adds as target and as neighbour of an edge.
+    bond : Tensor of shape (D, F)
+        What each distinct distance adds.
+    attention : Tensor of shape (H, F / H)
+        The vector a of each head.
+    batch : GraphBatch
+        Its edge weights say how often each edge enters softmax and sum.
+    bond_values : bool
+        Whether the value v is ``source_j + bond_ij``, or ``source_j`` alone.
+
+    Returns
+    -------
+    Tensor of shape (N, F)
+    """
+    return _AttentionSum.apply(
+        center, source, bond, attention, batch.edge_weight, batch, bond_values
+    )
+
+
+def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
+    """Softmax of edge scores (E, H) among the edges of each target, by edge weight."""
+    # Any shift leaves a softmax alone; the largest score of each atom keeps the
+    # exponentials finite.
+    index = batch.target.long()[:, None].expand_as(score)
+    shape = (len(batch.edge_ptr) - 1, score.shape[1])
+    largest = score.new_full(shape, -torch.inf).scatter_reduce_(0, index, score, "amax")
+    weight = (score - largest.index_select(0, batch.target)).exp_()
+    if batch.edge_weight is not None:
+        weight.mul_(batch.edge_weight[:, None])
+    total = sum_runs(weight, batch.edge_ptr, batch.target)
+    return weight.div_(total.index_select(0, batch.target))
+
+
+class _AttentionSum(Function):
+    @staticmethod
+    def forward(ctx, center, source, bond, attention, weight, batch, bond_values):
+        of_source = source.index_select(0, batch.neighbor)
+        of_bond = bond.index_select(0, batch.distance_class)
+        value = of_source.add_(of_bond) if bond_values else of_source
+        z = center.index_select(0, batch.target).add_(value)
+        if not bond_values:
+            z.add_(of_bond)
+        # The sign of what a leaky ReLU gives is that of what it was given.
+        F.leaky_relu_(z, _SLOPE)
+        alpha = softmax_over_neighbors(z @ _by_head(attention), batch)
+        ctx.save_for_backward(value, z, alpha, attention, weight)
+        ctx.batch, ctx.bond_values = batch, bond_values
+        return sum_runs(_times(value, alpha), batch.edge_ptr, batch.target)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        value, z, alpha, attention, weight = ctx.saved_tensors
+        batch = ctx.batch
+        grad_message = grad.index_select(0, batch.target)
+        ones = _by_head(torch.ones_like(attention))
+        grad_alpha = (grad_message * value) @ ones
+        # Of a softmax: alpha times what stands out from the mean by alpha
+        mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
+        grad_score = grad_alpha.sub_(mean.index_select(0, batch.target)).mul_(alpha)
+        grad_attention = grad_weight = None
+        if ctx.needs_input_grad[4]:
+            grad_weight = grad_score.sum(1) / weight
+        if ctx.needs_input_grad[3]:
+            of_pairs = z.t() @ grad_score  # (F, H), of which a head has its own part
+            n_heads = len(attention)
+            heads = torch.arange(n_heads, device=z.device)
+            grad_attention = of_pairs.view(n_heads, -1, n_heads)[heads, :, heads]
+        grad_z = grad_score @ _by_head(attention).t()
+        grad_z.mul_(torch.where(z > 0, 1.0, _SLOPE))
+        grad_value = _times(grad_message, alpha)
+        if ctx.bond_values:
+            grad_bond = grad_source = grad_value.add_(grad_z)
+        else:
+            grad_bond, grad_source = grad_z, grad_value.add_(grad_z)
+        return (
+            sum_by("target", grad_z, batch),
+            sum_by("neighbor", grad_source, batch),
+            sum_by("distance", grad_bond, batch),
+            grad_attention,
+            grad_weight,
+            None,
+            None,
+        )
+
+
+def _by_head(attention: Tensor) -> Tensor:
+    """Vectors of all heads (H, K) as one matrix (H K, H), zero between heads.
+
+    One product with it does for all heads what a product and a sum a head would.
+    """
+    return torch.block_diag(*attention[:, :, None])
+
+
+def _times(value: Tensor, alpha: Tensor) -> Tensor:
+    """Rows (E, F) times the factor (E, H) of each head."""
+    heads = value.view(len(value), alpha.shape[1], -1)
+    return (heads * alpha[:, :, None]).view_as(value)
