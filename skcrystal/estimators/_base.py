@@ -24,8 +24,9 @@ from ..utils._validation import validate_params_of
 from ._data import GraphDataset, prediction_batches, store_of
 from ._holdout import hold_back
 from ._inputs import as_graphs
-from ._net import GraphNet, history_frame, make_net, pick_device, release
+from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
+from ._processes import Processes, pick_processes
 from ._targets import Targets, TargetScaler, check_targets, check_weights
 
 _GENERATORS = threading.Lock()
@@ -84,7 +85,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         """
         validate_params_of(self)
         self._check_shape_parameters()
-        device = pick_device(self.device)
+        processes = pick_processes(self.device, self.data_parallel)
         previous = self._previous()
         settings = previous.graph_settings_ if previous else None
         graphs = as_graphs(
@@ -95,7 +96,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         )
         targets = check_targets(y, len(graphs))
         weights = check_weights(sample_weight, len(graphs))
-        random = check_random_state(self.random_state)
+        random = processes.agree(check_random_state(self.random_state))
 
         label_weights = ~np.isnan(targets.values) * weights[:, None]
         kept, held = self._split(graphs, targets.names, label_weights, random)
@@ -119,7 +120,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         self.target_names_, self._is_1d = targets.names, targets.is_1d
 
         # One store for both, which on the CPU holds no copy of the graphs.
-        store = store_of(graphs, device)
+        store = store_of(graphs, processes.device)
         scaled = self._scaler.transform(self._per_atom(targets.values, n_sites))
         train, valid = (
             None
@@ -134,7 +135,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             for rows in (kept, held)
         )
         network = old_net.module_ if previous else None
-        self.net_ = self._train(network, train, valid, random, device)
+        self.net_ = self._train(network, train, valid, random, processes)
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
         return self
@@ -280,7 +281,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         train: GraphDataset,
         valid: GraphDataset | None,
         random: np.random.RandomState,
-        device: torch.device,
+        processes: Processes,
     ) -> GraphNet:
         # manual_seed reaches every device; the caller's generators stay as they are.
         # Threads share them, so only one may train at a time.
@@ -288,7 +289,9 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             torch.manual_seed(int(random.randint(2**31 - 1)))
             if network is None:
                 network = self._build_network()
-            net = make_net(self, network, train, valid, random, device).fit(train)
+            net = make_net(self, network, train, valid, random, processes)
+            net.fit(train)
+        processes.leave(net)
         release(net)
         return net
 

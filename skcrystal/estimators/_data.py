@@ -31,13 +31,35 @@ def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
 
 def prediction_batches(graphs: CrystalGraphs) -> Iterator[NDArray[np.int64]]:
     """Consecutive rows, in pieces of bounded size."""
-    ends = np.cumsum(graphs.n_edges)
-    start = 0
-    while start < len(graphs):
-        done = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, done + _PREDICT_EDGES, side="right"))
-        stop = max(stop, start + 1)
+    for start, stop in cut(graphs.n_edges, _PREDICT_EDGES):
         yield np.arange(start, stop)
+
+
+def cut(
+    sizes: NDArray, budget: int, most: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Cut rows in pieces that fill a budget, and have one row at least.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n,)
+        What each row takes of the budget.
+    budget : int
+    most : int, optional
+        Rows a piece has at most.
+
+    Yields
+    ------
+    start, stop : int
+    """
+    ends, start = np.cumsum(sizes), 0
+    while start < len(sizes):
+        done = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, done + budget, side="right"))
+        if most is not None:
+            stop = min(stop, start + most)
+        stop = max(stop, start + 1)
+        yield start, stop
         start = stop
 
 
@@ -65,8 +87,13 @@ class GraphDataset(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """Atoms of each graph, of shape (n,)."""
+        return self.store.n_atoms[self.rows]
+
     def batch(self, rows: NDArray) -> tuple[GraphBatch, tuple[Tensor, Tensor]]:
-        index = torch.from_numpy(rows).to(self.store.device)
+        index = self.store.tensor(rows)
         graphs = self.store.gather(self.rows[rows])
         return graphs, (self.labels[index], self.weights[index])
 
@@ -79,25 +106,61 @@ class GraphLoader:
     dataset : GraphDataset
     batch_size : int
         Crystals a batch.
-    random : RandomState, optional
-        Shuffles anew at each pass; by default the order is kept.
+    max_atoms : int, optional
+        Atoms a batch has at most, if it has more than one crystal.
+    seed : int, optional
+        Shuffles, anew at each pass; by default the order is kept.
+    share : tuple of int, default=(0, 1)
+        Number of this process and of all that share each batch.
     """
 
     def __init__(
         self,
         dataset: GraphDataset,
         batch_size: int,
-        random: np.random.RandomState | None = None,
+        max_atoms: int | None = None,
+        seed: int | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
-        self.random = random
+        self.max_atoms = max_atoms
+        self.seed = seed
+        self.share = share
+        self._n_passes = 0
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return len(self.plan(self._n_passes))
+
+    def n_steps(self, n_passes: int) -> int:
+        """Batches of the first passes together."""
+        if self.max_atoms is None:
+            return n_passes * len(self.plan(0))
+        return sum(len(self.plan(i)) for i in range(n_passes))
+
+    def plan(self, i: int) -> list[NDArray[np.int64]]:
+        """Rows of each batch of pass `i`."""
+        n = len(self.dataset)
+        rows = np.arange(n)
+        if self.seed is not None:
+            np.random.RandomState([self.seed, i]).shuffle(rows)
+        if self.max_atoms is None:
+            return np.split(rows, range(self.batch_size, n, self.batch_size))
+        sizes = self.dataset.n_atoms[rows]
+        pieces = cut(sizes, self.max_atoms, self.batch_size)
+        return [rows[start:stop] for start, stop in pieces]
 
     def __iter__(self) -> Iterator[tuple[GraphBatch, tuple[Tensor, Tensor]]]:
-        n = len(self.dataset)
-        rows = np.arange(n) if self.random is None else self.random.permutation(n)
-        for start in range(0, n, self.batch_size):
-            yield self.dataset.batch(rows[start : start + self.batch_size])
+        plan = self.plan(self._n_passes)
+        self._n_passes += 1
+        first, step = self.share
+        for rows in plan:
+            if step == 1:
+                yield self.dataset.batch(rows)
+                continue
+            # Gradients are averaged over processes, whose shares may differ by a row;
+            # one without any takes the first row, and counts it for nothing.
+            own = rows[first::step]
+            factor = step * len(own) / len(rows)
+            graphs, (label, weight) = self.dataset.batch(own if len(own) else rows[:1])
+            yield graphs, (label, weight * factor)

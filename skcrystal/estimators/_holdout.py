@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from ..graphs import CrystalGraphs
 
+_BLOCK = 4096
+
 
 def formula_ids(graphs: CrystalGraphs) -> NDArray[np.int64]:
     """Number the reduced formulas of n crystals: equal formula, equal number.
@@ -17,14 +19,21 @@ def formula_ids(graphs: CrystalGraphs) -> NDArray[np.int64]:
     -------
     ndarray of shape (n,)
     """
-    width = 119
-    crystal = np.repeat(np.arange(len(graphs)), graphs.n_sites)
-    counts = np.bincount(
-        crystal * width + graphs.to_sites(graphs.atomic_numbers),
-        minlength=len(graphs) * width,
-    ).reshape(-1, width)
-    counts //= np.gcd.reduce(counts, axis=1)[:, None]
-    return np.unique(counts, axis=0, return_inverse=True)[1].ravel()
+    numbers = graphs.to_sites(graphs.atomic_numbers)
+    ids: dict[bytes, int] = {}
+    found = np.empty(len(graphs), dtype=np.int64)
+    # A crystal takes half a kilobyte here, which for all at once would be much.
+    for start in range(0, len(graphs), _BLOCK):
+        stop = min(start + _BLOCK, len(graphs))
+        n_sites = graphs.n_sites[start:stop]
+        crystal = np.repeat(np.arange(stop - start), n_sites)
+        counts = np.zeros((stop - start, 119), dtype=np.int32)
+        sites = slice(graphs.site_ptr[start], graphs.site_ptr[stop])
+        np.add.at(counts, (crystal, numbers[sites]), 1)
+        counts //= np.gcd.reduce(counts, axis=1)[:, None]
+        for i, row in enumerate(counts, start):
+            found[i] = ids.setdefault(row.tobytes(), len(ids))
+    return found
 
 
 def hold_back(

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from ..nn import CrystalNetwork, GraphBatch, MaskedLoss
 from ._callbacks import StopOnDivergence, TargetErrors
 from ._data import GraphDataset, GraphLoader
+from ._processes import Processes
 
 if TYPE_CHECKING:
     from ._base import GNNRegressor
@@ -31,6 +32,27 @@ class GraphNet(NeuralNet):
     def get_loss(self, y_pred, y_true, X=None, training=False) -> Tensor:
         return self.criterion_(y_pred, y_true)
 
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run as skorch does, but ask the device for the losses once, at the end.
+
+        To read each loss as it comes would make every step wait for the device.
+        Callbacks find it as a tensor of no dimension until then.
+        """
+        if iterator is None:
+            return
+        key, losses = f"{prefix}_loss", []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            self.history.record_batch(key, losses[-1])
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        rows = self.history[-1]["batches"]
+        for row, loss in zip(rows, torch.stack(losses).tolist(), strict=False):
+            row[key] = loss
+        self.history.record(f"{prefix}_batch_count", len(losses))
+
 
 def make_net(
     model: GNNRegressor,
@@ -38,17 +60,23 @@ def make_net(
     train: GraphDataset,
     valid: GraphDataset | None,
     random: np.random.RandomState,
-    device: torch.device,
+    processes: Processes,
 ) -> GraphNet:
     """Make the net that trains `network` as the parameters of `model` say."""
+    seed = int(random.randint(2**31 - 1))
+    limits = {"batch_size": model.batch_size, "max_atoms": model.max_atoms}
     callbacks: list = [StopOnDivergence()]
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
     if model.lr_schedule == "one_cycle":
-        steps = model.max_epochs * len(GraphLoader(train, model.batch_size))
         callbacks.append(
             LRScheduler(
-                OneCycleLR, step_every="batch", max_lr=model.lr, total_steps=steps
+                OneCycleLR,
+                step_every="batch",
+                max_lr=model.lr,
+                total_steps=GraphLoader(train, seed=seed, **limits).n_steps(
+                    model.max_epochs
+                ),
             )
         )
     if valid is not None:
@@ -56,7 +84,7 @@ def make_net(
         callbacks.append(EarlyStopping(patience=model.n_iter_no_change, load_best=True))
     # Users' callbacks keep state; the parameter must stay as it was given.
     callbacks += copy.deepcopy(list(model.callbacks or []))
-    return GraphNet(
+    return processes.make_net(
         network,
         criterion=MaskedLoss,
         criterion__kind=model.loss,
@@ -67,11 +95,13 @@ def make_net(
         max_epochs=model.max_epochs,
         batch_size=model.batch_size,
         iterator_train=GraphLoader,
-        iterator_train__random=random,
+        iterator_train__max_atoms=model.max_atoms,
+        iterator_train__seed=seed,
+        iterator_train__share=processes.share,
         iterator_valid=GraphLoader,
+        iterator_valid__max_atoms=model.max_atoms,
         train_split=None if valid is None else predefined_split(valid),
         callbacks=callbacks,
-        device=device,
         verbose=int(model.verbose),
     )
 
@@ -79,11 +109,10 @@ def make_net(
 def release(net: GraphNet) -> None:
     """Let go of what only training needs.
 
-    The split holds the validation set, the iterator the caller's generator, the
-    optimiser and some callbacks the weights again: none belongs into a pickle.
+    The split holds the validation set, the optimiser and some callbacks the weights
+    again: none belongs into a pickle.
     """
     net.train_split = None
-    net.iterator_train__random = None
     net.optimizer_.state.clear()
     net.module = type(net.module_)  # else the weights are pickled twice
     net.module_.eval()
@@ -91,25 +120,6 @@ def release(net: GraphNet) -> None:
         for name in ("best_model_weights_", "lr_scheduler_", "_error", "_count"):
             if hasattr(callback, name):
                 setattr(callback, name, None)
-
-
-def pick_device(device: str | torch.device) -> torch.device:
-    """Turn the parameter into a device that is there."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        picked = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(
-            f'device={device!r} is no device that torch knows; use "auto", "cpu" or '
-            '"cuda".'
-        ) from error
-    if picked.type == "cuda" and (picked.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device={device!r} was asked for, but torch finds no such device here; "
-            'use device="auto" or "cpu".'
-        )
-    return picked
 
 
 def history_frame(net: GraphNet) -> pd.DataFrame:

@@ -27,6 +27,9 @@ _PARAMETERS = """\
         Passes over the training set; at most, with `early_stopping`.
     batch_size : int, default=64
         Crystals a step.
+    max_atoms : int or None, default=None
+        Atoms a step at most (or one crystal), those of the graphs, in which equal ones
+        are merged. Bounds memory where cells of very different size mix.
     lr : float, default=%(lr)s
         Learning rate of AdamW; its peak, with a one-cycle schedule.
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
@@ -47,6 +50,10 @@ _PARAMETERS = """\
         Let `fit` go on from the last state, with its scaling of targets.
     device : str or torch.device, default="auto"
         Where to compute; "auto" takes a CUDA device if there is one.
+    data_parallel : bool, default=False
+        Share each step among the processes that ``accelerate launch`` or ``torchrun``
+        has started. All call `fit` with the same data, and end with the same model.
+        Needs `accelerate`.
     callbacks : list or None, default=None
         skorch callbacks, copied before use.
     random_state : int, RandomState or None, default=None
@@ -85,6 +92,7 @@ class SharedParameters(BaseEstimator):
         "loss": [StrOptions(set(LOSSES))],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_atoms": [Interval(Integral, 1, None, closed="left"), None],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions({"one_cycle", "constant"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -94,6 +102,7 @@ class SharedParameters(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
+        "data_parallel": ["boolean"],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -105,6 +114,7 @@ class SharedParameters(BaseEstimator):
             "loss",
             "max_epochs",
             "batch_size",
+            "max_atoms",
             "lr",
             "lr_schedule",
             "weight_decay",
@@ -114,6 +124,7 @@ class SharedParameters(BaseEstimator):
             "n_iter_no_change",
             "warm_start",
             "device",
+            "data_parallel",
             "callbacks",
             "random_state",
             "verbose",
@@ -130,6 +141,7 @@ class SharedParameters(BaseEstimator):
         loss: str = "mae",
         max_epochs: int = 100,
         batch_size: int = 64,
+        max_atoms: int | None = None,
         lr: float = 3e-3,
         lr_schedule: str = "one_cycle",
         weight_decay: float = 0.01,
@@ -139,6 +151,7 @@ class SharedParameters(BaseEstimator):
         n_iter_no_change: int = 20,
         warm_start: bool = False,
         device: str | torch.device = "auto",
+        data_parallel: bool = False,
         callbacks: list | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -150,6 +163,7 @@ class SharedParameters(BaseEstimator):
         self.loss = loss
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.max_atoms = max_atoms
         self.lr = lr
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
@@ -159,6 +173,7 @@ class SharedParameters(BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.device = device
+        self.data_parallel = data_parallel
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose

@@ -59,15 +59,20 @@ class GraphStore:
         # crystal, for atoms, edges and distances:
         pointers = np.stack([atom_ptr, edge_ptr[atom_ptr], distance_ptr])
         self._starts, self._counts = pointers[:, :-1], np.diff(pointers)
-        self._edge_start = self._tensor(edge_ptr)
+        self._edge_start = self.tensor(edge_ptr)
         # Half the memory traffic, as long as rows can be numbered so
         self._row_dtype = np.int32 if pointers[:, -1].max() < 2**31 else np.int64
         self._columns = {
-            name: self._tensor(columns[name]) for name in _ROWS if name in columns
+            name: self.tensor(columns[name]) for name in _ROWS if name in columns
         }
 
     def __len__(self) -> int:
         return self._counts.shape[1]
+
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """Atoms of each graph, of shape (n,)."""
+        return self._counts[0]
 
     def gather(self, rows: NDArray) -> GraphBatch:
         """Batch of the crystals `rows` (B,), in that order; no loop over them."""
@@ -102,7 +107,7 @@ class GraphStore:
         }
         return GraphBatch(
             atomic_numbers=taken["atomic_numbers"].int(),
-            atom_ptr=self._tensor(_pointer(ends[0])),
+            atom_ptr=self.tensor(_pointer(ends[0])),
             crystal=self._repeat(np.arange(len(rows), dtype=np.int32), counts[0]),
             edge_ptr=edge_ptr,
             target=self._targets(edge_ptr, n_edges),
@@ -115,14 +120,20 @@ class GraphStore:
             **weights,
         )
 
-    def _tensor(self, array: NDArray) -> Tensor:
-        if not array.flags.writeable:
+    def tensor(self, array: NDArray) -> Tensor:
+        """Put an array on the device; on the CPU it is not copied."""
+        if array.flags.writeable:
+            tensor = torch.from_numpy(array)
+        else:
             # Columns are read-only. Nothing here writes to them, but torch, which
             # cannot know, would warn.
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The given NumPy array is not")
-                return torch.from_numpy(np.asarray(array)).to(self.device)
-        return torch.from_numpy(array).to(self.device)
+                tensor = torch.from_numpy(np.asarray(array))
+        if self.device.type == "cuda":
+            # From pinned memory a copy need not be waited for.
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
 
     def _rows(self, shifts: NDArray, counts: NDArray) -> Tensor:
         """Rows here of each row of the batch, which lie `shifts` away from it."""
@@ -141,7 +152,7 @@ class GraphStore:
             # each of them where other work keeps the cores busy.
             return torch.from_numpy(np.repeat(values, counts))
         return torch.repeat_interleave(
-            self._tensor(values), self._tensor(counts), output_size=int(counts.sum())
+            self.tensor(values), self.tensor(counts), output_size=int(counts.sum())
         )
 
     def _targets(self, edge_ptr: Tensor, n_edges: int) -> Tensor:
