@@ -136,11 +136,14 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         )
         network = old_net.module_ if previous else None
         self.net_ = self._train(network, train, valid, random, processes)
+        self._mc_seed = int(random.randint(2**31 - 1))
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
         return self
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict the targets of crystals.
 
         An element that training has not seen is described by its place and properties
@@ -150,11 +153,18 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         ----------
         X : CrystalGraphs, or sequence of m crystals or PyG Data
             Crystals are turned into graphs as in `fit`.
+        return_std : bool, default=False
+            Whether to also give standard deviations, by Monte Carlo dropout [1]_: the
+            spread of `n_mc_samples` networks thinned by `dropout`. The same ones are
+            drawn at each call, and for every crystal.
 
         Returns
         -------
-        ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`.
+        mean : ndarray of shape (m,) or (m, n_targets)
+            In the units and the shape of the `y` of `fit`. With `return_std`, the mean
+            over the thinned networks.
+        std : ndarray of the shape of `mean`
+            In the units of `y`; only if `return_std` is True.
 
         Raises
         ------
@@ -162,14 +172,30 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             If the model was not fitted.
         ValueError
             If graphs were made otherwise than those of `fit`, or crystals are given
-            but it is not known how the graphs of `fit` were made.
+            but it is not known how the graphs of `fit` were made; or if standard
+            deviations are asked of a model without dropout.
+
+        References
+        ----------
+        .. [1] Y. Gal, Z. Ghahramani, ICML 2016, arXiv:1506.02142.
         """
         graphs = self._check_predict(X)
-        scaled = self._run(graphs, lambda network, batch: network(batch))
-        predicted = self._scaler.inverse(scaled.astype(np.float64))
-        if self.pooling_ == "sum":
-            predicted *= graphs.n_sites[:, None]
-        return predicted[:, 0] if self._is_1d else predicted
+        if not return_std:
+            scaled = self._run(graphs, lambda network, batch: network(batch))
+            mean = self._scaler.inverse(scaled.astype(np.float64))
+            return self._of_crystals(mean, graphs)
+        head = self.net_.module_.head
+        if head.dropout == 0:
+            raise ValueError(
+                "return_std=True needs a model with dropout; fit one with, for "
+                "example, dropout=0.1."
+            )
+        masks = head.draw_masks(self.n_mc_samples, self._mc_seed)
+        samples = self._run(graphs, lambda network, batch: network.sample(batch, masks))
+        samples = samples.astype(np.float64)
+        mean = self._scaler.inverse(samples.mean(axis=1))
+        std = samples.std(axis=1, ddof=1) * self._scaler.scale
+        return self._of_crystals(mean, graphs), self._of_crystals(std, graphs)
 
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Pooled features of crystals: their place in what the network has learned.
@@ -350,6 +376,12 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
                 stacklevel=3,
             )
         return graphs
+
+    def _of_crystals(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
+        """Give what the network says the meaning and the shape of `y`."""
+        if self.pooling_ == "sum":
+            values = values * graphs.n_sites[:, None]
+        return values[:, 0] if self._is_1d else values
 
     def _run(
         self,

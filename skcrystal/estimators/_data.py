@@ -14,8 +14,8 @@ from ..graphs import CrystalGraphs
 from ..nn import GraphBatch, GraphStore
 
 # Batches for prediction hold this many edges at most (or one crystal): enough to keep
-# the cores busy, and a quarter of a gigabyte in the widest layer.
-_PREDICT_EDGES = 400_000
+# the cores busy, and few enough that what lies between two layers stays in the cache.
+_PREDICT_EDGES = 30_000
 
 
 def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:

@@ -18,6 +18,8 @@ T = TypeVar("T", bound=type)
 _PARAMETERS = """\
     dropout : float, default=0.0
         Probability of dropping a feature in the head.
+    n_mc_samples : int, default=20
+        Thinned networks that ``predict(return_std=True)`` draws.
     pooling : {"mean", "sum"}, default="mean"
         Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
         shares for extensive ones (eV, Å^3), exact for any supercell.
@@ -88,6 +90,7 @@ class SharedParameters(BaseEstimator):
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_mc_samples": [Interval(Integral, 2, None, closed="left")],
         "pooling": [StrOptions({"mean", "sum"})],
         "loss": [StrOptions(set(LOSSES))],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -111,6 +114,7 @@ class SharedParameters(BaseEstimator):
     # These only say how to train; the rest, a subclass's own too, make the network.
     _training_parameters: ClassVar[frozenset[str]] = frozenset(
         {
+            "n_mc_samples",
             "loss",
             "max_epochs",
             "batch_size",
@@ -137,6 +141,7 @@ class SharedParameters(BaseEstimator):
         hidden_dim: int = 64,
         n_layers: int = 3,
         dropout: float = 0.0,
+        n_mc_samples: int = 20,
         pooling: str = "mean",
         loss: str = "mae",
         max_epochs: int = 100,
@@ -159,6 +164,7 @@ class SharedParameters(BaseEstimator):
         self.hidden_dim = hidden_dim
         self.n_layers = n_layers
         self.dropout = dropout
+        self.n_mc_samples = n_mc_samples
         self.pooling = pooling
         self.loss = loss
         self.max_epochs = max_epochs

@@ -15,6 +15,7 @@ from ._batch import GraphBatch
 from ._cgcnn import CGCNN, GatedConvolution
 from ._elements import ElementEmbedding, element_features
 from ._gcn import GCN, NormalizedConvolution
+from ._head import Head
 from ._loss import LOSSES, MaskedLoss
 from ._megnet import EdgeAttention, MEGNet
 from ._network import CrystalNetwork
@@ -32,6 +33,7 @@ __all__ = [
     "GaussianBasis",
     "GraphBatch",
     "GraphStore",
+    "Head",
     "LOSSES",
     "Interaction",
     "MEGNet",

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from ._aggregate import segment_sum
 from ._batch import GraphBatch
 from ._elements import ElementEmbedding
+from ._head import Head
 
 
 class CrystalNetwork(nn.Module):
@@ -31,13 +32,7 @@ class CrystalNetwork(nn.Module):
         super().__init__()
         self.pooling = pooling
         self.elements = ElementEmbedding(hidden_dim)
-        self.head = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(hidden_dim, hidden_dim),
-            nn.SiLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden_dim, n_targets),
-        )
+        self.head = Head(hidden_dim, n_targets, dropout)
 
     def atoms(self, batch: GraphBatch) -> Tensor:
         """Features of each atom in its surroundings, (N, hidden_dim)."""
@@ -50,8 +45,24 @@ class CrystalNetwork(nn.Module):
     def forward(self, batch: GraphBatch) -> Tensor:
         """Outputs of each crystal, (B, n_targets); per atom if pooled by sum."""
         if self.pooling == "sum":
-            return mean_over_atoms(self.head(self.atoms(batch)), batch)
+            shares = self.head(self.atoms(batch), batch.crystal, len(batch))
+            return mean_over_atoms(shares, batch)
         return self.head(self.embed(batch))
+
+    def sample(self, batch: GraphBatch, masks: Tensor) -> Tensor:
+        """Outputs under dropout, (B, S, n_targets); the layers below it run once.
+
+        Parameters
+        ----------
+        batch : GraphBatch
+        masks : Tensor of shape (2, S, hidden_dim)
+            From ``head.draw_masks``.
+        """
+        if self.pooling == "sum":
+            shares = self.head.sample(self.atoms(batch), masks)
+            mean = mean_over_atoms(shares.flatten(1), batch)
+            return mean.view(len(batch), *shares.shape[1:])
+        return self.head.sample(self.embed(batch), masks)
 
 
 def mean_over_atoms(x: Tensor, batch: GraphBatch) -> Tensor:
