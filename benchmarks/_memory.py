@@ -32,12 +32,17 @@ def measure(what, *arguments):
     return json.loads(done.stdout)
 
 
-def transform_peak(n_crystals, path):
+def transform_peak(n_crystals, path, reduce):
     """Build 5 Å graphs, save them at `path`, and see how high memory rose."""
     from _data import load_crystals
 
-    crystals, _ = load_crystals(int(n_crystals))
-    transformer = CrystalGraphTransformer(on_isolated="nearest")
+    n_crystals = int(n_crystals)
+    crystals, _ = load_crystals(n_crystals)
+    if len(crystals) < n_crystals:
+        missing = n_crystals - len(crystals)
+        crystals += load_crystals(missing, name="mp_extra_24k")[0]
+    reduce = None if reduce == "None" else reduce
+    transformer = CrystalGraphTransformer(on_isolated="nearest", reduce=reduce)
     transformer.transform(crystals[:10])  # what is imported on first use
     before = _settled("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew

@@ -124,21 +124,25 @@ def _as_arrays(crystal: Any, i: int) -> CrystalArrays:
 
 
 def _atomic_numbers(structure: IStructure, i: int) -> NDArray[np.uint8]:
-    elements = [next(iter(site.species)) for site in structure.sites]
-    if not structure.is_ordered:
-        s, site = next((s, t) for s, t in enumerate(structure) if not t.is_ordered)
-        raise ValueError(
-            f"X[{i}]: site {s} is disordered "
-            f"({site.species}). Order the crystal first, for example with pymatgen's "
-            "OrderDisorderedStructureTransformation."
-        )
-    for s, element in enumerate(elements):
+    numbers = []
+    for s, site in enumerate(structure.sites):
+        try:
+            ((element, occupancy),) = site.species.items()
+        except ValueError:  # none, or several
+            occupancy = 0
+        if occupancy != 1:
+            raise ValueError(
+                f"X[{i}]: site {s} is disordered "
+                f"({site.species}). Order the crystal first, for example with "
+                "pymatgen's OrderDisorderedStructureTransformation."
+            )
         if isinstance(element, DummySpecies):
             raise ValueError(
                 f"X[{i}]: site {s} holds the dummy species "
                 f"{element}, which is no element; replace or remove it."
             )
-    return np.array([element.Z for element in elements], dtype=np.uint8)
+        numbers.append(element.Z)
+    return np.array(numbers, dtype=np.uint8)
 
 
 def _checked_numbers(numbers: NDArray[Any], i: int) -> NDArray[np.uint8]:

@@ -18,10 +18,10 @@ from ._neighbors import find_edges
 from ._settings import GraphSettings
 from ._structures import CrystalArrays, check_sequence, iter_crystals
 
-# Large enough to hide what a task costs, small enough to keep two workers busy and
-# to bound what lies between them.
-_CHUNK = 256  # crystals
-_CHUNK_SITES = 8192
+# Enough to hide what a call of numpy costs, and few enough that their edges stay in
+# the cache. joblib joins several to one task by itself.
+_CHUNK = 64  # crystals
+_CHUNK_SITES = 2048
 
 
 class CrystalGraphTransformer(TransformerMixin, BaseEstimator):

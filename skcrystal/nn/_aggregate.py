@@ -17,6 +17,8 @@ from torch.nn import functional as F
 
 from ._batch import GraphBatch
 
+_aten = torch.ops.aten  # derivatives that autograd itself calls, in one pass each
+
 
 def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
     """Sum runs of rows.
@@ -258,12 +260,15 @@ class _GatedSum(Function):
             if ctx.needs_input_grad[3]:
                 grad_weight = (grad_message * gate * value).sum(1)
             grad_message.mul_(edge_weight[:, None])
-        grad_message.mul_(gate)
         grad_z = torch.empty_like(z)
         grad_gate, grad_core = grad_z.chunk(2, dim=1)
+        # Of f: gate (1 - gate); of s: sigmoid(s)
         torch.mul(grad_message, value, out=grad_gate)
-        grad_gate.mul_(1 - gate)
-        torch.mul(grad_message, core.sigmoid(), out=grad_core)
+        _aten.sigmoid_backward.grad_input(grad_gate, gate, grad_input=grad_gate)
+        grad_message.mul_(gate)
+        _aten.softplus_backward.grad_input(
+            grad_message, core, 1.0, 20.0, grad_input=grad_core
+        )
         return (
             sum_by("target", grad_z, batch),
             sum_by("neighbor", grad_z, batch),

@@ -31,7 +31,12 @@ class GaussianBasis(nn.Module):
 
     def forward(self, distance: Tensor) -> Tensor:
         """Distances (D,) in Å to (D, n_basis)."""
-        return torch.exp(self.exponent * (distance[:, None] - self.centers) ** 2)
+        # A power of two costs a quarter of an exponential, and less again if it need not
+        # underflow: far from its centre a Gaussian is 1e-30 here, not 0.
+        exponent = (self.exponent / math.log(2)) * (
+            distance[:, None] - self.centers
+        ) ** 2
+        return torch.exp2(exponent.clamp(min=-100.0))
 
 
 def cosine_cutoff(distance: Tensor, cutoff: float) -> Tensor:

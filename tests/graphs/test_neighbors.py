@@ -13,6 +13,7 @@ from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
 from skcrystal.graphs import GraphSettings
+from skcrystal.graphs import _neighbors as neighbors_module
 from skcrystal.graphs._neighbors import find_edges
 from skcrystal.graphs._structures import iter_crystals
 
@@ -236,3 +237,14 @@ def test_vectors_point_from_atom_to_neighbour(skewed):
     )
     in_cells = skewed.lattice.get_fractional_coords(shift)
     np.testing.assert_allclose(in_cells, np.round(in_cells), atol=1e-5)
+
+
+@given(
+    keys=st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4), max_size=30),
+    scale=st.sampled_from([1, 2**20]),
+)
+@settings(deadline=None)
+def test_rows_are_ordered_by_all_their_keys(keys, scale):
+    rows = np.array([(k * 4)[:4] for k in keys], dtype=np.int64).reshape(-1, 4) * scale
+    order = neighbors_module._order(list(rows.T))
+    assert order.tolist() == sorted(range(len(rows)), key=lambda i: (*rows[i], i))
