@@ -27,15 +27,13 @@ class GaussianBasis(nn.Module):
         width = spacing if width is None else width
         self.register_buffer("centers", torch.linspace(0.0, cutoff, n_basis))
         self.width = width
-        self.exponent = -0.5 / width**2
+        self.exponent = -0.5 / width**2 / math.log(2)
 
     def forward(self, distance: Tensor) -> Tensor:
         """Distances (D,) in Å to (D, n_basis)."""
-        # A power of two costs a quarter of an exponential, and less again if it need not
-        # underflow: far from its centre a Gaussian is 1e-30 here, not 0.
-        exponent = (self.exponent / math.log(2)) * (
-            distance[:, None] - self.centers
-        ) ** 2
+        # A power of two costs a quarter of an exponential, and less again if it need
+        # not underflow: far from its centre a Gaussian is 1e-30 here, not 0.
+        exponent = self.exponent * (distance[:, None] - self.centers) ** 2
         return torch.exp2(exponent.clamp(min=-100.0))
 
 
