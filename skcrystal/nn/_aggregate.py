@@ -9,6 +9,8 @@ over consecutive rows.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -66,7 +68,7 @@ def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
     -------
     Tensor of shape (N, F)
     """
-    return _NeighborSum.apply(x, weight, batch)
+    return _NeighborSum.apply(*alike(x, weight), batch)
 
 
 def filtered_sum(x: Tensor, filters: Tensor, batch: GraphBatch) -> Tensor:
@@ -83,7 +85,7 @@ def filtered_sum(x: Tensor, filters: Tensor, batch: GraphBatch) -> Tensor:
     -------
     Tensor of shape (N, F)
     """
-    return _FilteredSum.apply(x, filters, batch.edge_weight, batch)
+    return _FilteredSum.apply(*alike(x, filters, batch.edge_weight), batch)
 
 
 def gated_sum(
@@ -116,7 +118,14 @@ def gated_sum(
         weight = batch.edge_weight
     elif batch.edge_weight is not None:
         weight = weight * batch.edge_weight
-    return _GatedSum.apply(center, source, bond, weight, batch)
+    return _GatedSum.apply(*alike(center, source, bond, weight), batch)
+
+
+def alike(*tensors: Tensor | None) -> list[Tensor | None]:
+    """Give tensors the widest of their types: under autocast they come in two."""
+    there = [tensor for tensor in tensors if tensor is not None]
+    dtype = reduce(torch.promote_types, [tensor.dtype for tensor in there])
+    return [None if tensor is None else tensor.to(dtype) for tensor in tensors]
 
 
 def sum_runs(

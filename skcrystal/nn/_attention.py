@@ -8,7 +8,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from ._aggregate import sum_by, sum_runs
+from ._aggregate import alike, sum_by, sum_runs
 from ._batch import GraphBatch
 
 _SLOPE = 0.2  # of GATv2's leaky ReLU
@@ -46,7 +46,7 @@ def attention_sum(
     Tensor of shape (N, F)
     """
     return _AttentionSum.apply(
-        center, source, bond, attention, batch.edge_weight, batch, bond_values
+        *alike(center, source, bond, attention, batch.edge_weight), batch, bond_values
     )
 
 

@@ -47,7 +47,9 @@ class RadialGrid:
         """Values at the points (P, F) to values at the distances (D, F)."""
         if self.index is None:
             return values
-        return _Interpolate.apply(values, self)
+        # In single precision, also where autocast has halved the values
+        dtype = torch.promote_types(values.dtype, self.weight.dtype)
+        return _Interpolate.apply(values.to(dtype), self)
 
     @cached_property
     def by_point(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -100,8 +102,9 @@ class _Interpolate(Function):
     @staticmethod
     def forward(ctx, values, grid):
         ctx.grid = grid
+        weight = grid.weight.to(values.dtype)
         return F.embedding_bag(
-            grid.index, values, mode="sum", per_sample_weights=grid.weight
+            grid.index, values, mode="sum", per_sample_weights=weight
         )
 
     @staticmethod
@@ -113,5 +116,5 @@ class _Interpolate(Function):
             grad.contiguous(),
             start[:-1],
             mode="sum",
-            per_sample_weights=weight,
+            per_sample_weights=weight.to(grad.dtype),
         ), None

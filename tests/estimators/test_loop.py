@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
+from sklearn.base import clone
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
@@ -201,3 +202,16 @@ def test_training_from_a_file_larger_than_memory(tmp_path, small):
     assert done.returncode == 0, done.stderr
     # The limit is real: a copy of the graphs does not fit.
     assert "MemoryError" in run("copy").stderr
+
+
+def test_deterministic_mode_runs(model, small, small_graphs):
+    """No operation in use lacks a deterministic version."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        first, second = (
+            clone(model).fit(small_graphs, small[1]).predict(small_graphs)
+            for _ in range(2)
+        )
+    finally:
+        torch.use_deterministic_algorithms(False)
+    np.testing.assert_array_equal(first, second)
