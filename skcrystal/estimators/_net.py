@@ -86,6 +86,10 @@ def make_net(
     callbacks += copy.deepcopy(list(model.callbacks or []))
     return processes.make_net(
         network,
+        # skorch takes any other `print` than Python's, such as Ray's, for a wish.
+        callbacks__print_log__sink=(
+            print if model.verbose and processes.speaks else _say_nothing
+        ),
         criterion=MaskedLoss,
         criterion__kind=model.loss,
         optimizer=torch.optim.AdamW,
@@ -104,6 +108,10 @@ def make_net(
         callbacks=callbacks,
         verbose=int(model.verbose),
     )
+
+
+def _say_nothing(text: str) -> None:
+    pass
 
 
 def release(net: GraphNet) -> None:

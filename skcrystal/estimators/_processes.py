@@ -22,11 +22,14 @@ class Processes:
     ----------
     share : tuple of int
         Number of this process and of all that share each step.
+    speaks : bool
+        Whether this is the process that prints.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.share = (0, 1)
+        self.speaks = True
 
     def agree(self, random: np.random.RandomState) -> np.random.RandomState:
         """Generator that is the same in all processes."""
@@ -60,7 +63,8 @@ class ManyProcesses(Processes):
             from accelerate import Accelerator
         except ImportError as error:
             raise ImportError(
-                "data_parallel=True needs accelerate: pip install accelerate."
+                "data_parallel=True needs accelerate: pip install accelerate, or "
+                'skcrystal with its extra "parallel".'
             ) from error
         self._accelerator = Accelerator(cpu=device.type == "cpu")
         # accelerate numbers even the CPU, and torch does not load what lies there.
@@ -70,6 +74,7 @@ class ManyProcesses(Processes):
             self._accelerator.process_index,
             self._accelerator.num_processes,
         )
+        self.speaks = self._accelerator.is_main_process
 
     def agree(self, random: np.random.RandomState) -> np.random.RandomState:
         from accelerate.utils import broadcast_object_list
@@ -96,15 +101,12 @@ class ManyProcesses(Processes):
                 finally:
                     self._criteria = criteria
 
-        if not self._accelerator.is_main_process:
-            parameters["verbose"] = 0
         return ParallelGraphNet(
             network,
             accelerator=self._accelerator,
             device=None,  # it is the accelerator that says where tensors go
             # Early stopping restores weights at the end, under the wrapped names.
             unwrap_after_train=False,
-            callbacks__print_log__sink=print,
             **parameters,
         )
 

@@ -187,7 +187,11 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         cache = None if folder is None else GraphCache(folder, settings)
         check_sequence(X)
         crystals = iter_crystals(X)
-        build = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+        try:
+            workers = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        except ValueError:  # Ray's engine hands over all results at once
+            workers = Parallel(n_jobs=self.n_jobs)
+        build = workers(
             delayed(_build_chunk)(chunk, start, settings, cache)
             for start, chunk in _chunks(crystals)
         )

@@ -12,6 +12,7 @@ from ._aggregate import alike, sum_by, sum_runs
 from ._batch import GraphBatch
 
 _SLOPE = 0.2  # of GATv2's leaky ReLU
+_SPREAD = 60.0  # exp(-60) is far from the least number of single precision
 
 
 def attention_sum(
@@ -52,12 +53,20 @@ def attention_sum(
 
 def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
     """Softmax of edge scores (E, H) among the edges of each target, by edge weight."""
-    # Any shift leaves a softmax alone; the largest score of each atom keeps the
-    # exponentials finite.
-    index = batch.target.long()[:, None].expand_as(score)
-    shape = (len(batch.edge_ptr) - 1, score.shape[1])
-    largest = score.new_full(shape, -torch.inf).scatter_reduce_(0, index, score, "amax")
-    weight = (score - largest.index_select(0, batch.target)).exp_()
+    # Any shift leaves a softmax alone; the largest score of all will do, unless that of
+    # some atom lies so far below it that exponentials would vanish.
+    shift = None
+    if not score.is_cuda and len(score):  # there, to look at values means to wait
+        least, largest = torch.aminmax(score)
+        if largest - least < _SPREAD:
+            shift = largest
+    if shift is None:
+        index = batch.target.long()[:, None].expand_as(score)
+        shape = (len(batch.edge_ptr) - 1, score.shape[1])
+        largest = score.new_full(shape, -torch.inf)
+        largest.scatter_reduce_(0, index, score, "amax")
+        shift = largest.index_select(0, batch.target)
+    weight = (score - shift).exp_()
     if batch.edge_weight is not None:
         weight.mul_(batch.edge_weight[:, None])
     total = sum_runs(weight, batch.edge_ptr, batch.target)
@@ -75,7 +84,8 @@ class _AttentionSum(Function):
             z.add_(of_bond)
         # The sign of what a leaky ReLU gives is that of what it was given.
         F.leaky_relu_(z, _SLOPE)
-        alpha = softmax_over_neighbors(z @ _by_head(attention), batch)
+        score = (_heads(z, attention) * attention).sum(-1)
+        alpha = softmax_over_neighbors(score, batch)
         ctx.save_for_backward(value, z, alpha, attention, weight)
         ctx.batch, ctx.bond_values = batch, bond_values
         return sum_runs(_times(value, alpha), batch.edge_ptr, batch.target)
@@ -86,8 +96,7 @@ class _AttentionSum(Function):
         value, z, alpha, attention, weight = ctx.saved_tensors
         batch = ctx.batch
         grad_message = grad.index_select(0, batch.target)
-        ones = _by_head(torch.ones_like(attention))
-        grad_alpha = (grad_message * value) @ ones
+        grad_alpha = _heads(grad_message * value, attention).sum(-1)
         # Of a softmax: alpha times what stands out from the mean by alpha
         mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
         grad_score = grad_alpha.sub_(mean.index_select(0, batch.target)).mul_(alpha)
@@ -95,12 +104,9 @@ class _AttentionSum(Function):
         if ctx.needs_input_grad[4]:
             grad_weight = grad_score.sum(1) / weight
         if ctx.needs_input_grad[3]:
-            of_pairs = z.t() @ grad_score  # (F, H), of which a head has its own part
-            n_heads = len(attention)
-            heads = torch.arange(n_heads, device=z.device)
-            grad_attention = of_pairs.view(n_heads, -1, n_heads)[heads, :, heads]
-        grad_z = grad_score @ _by_head(attention).t()
-        grad_z.mul_(torch.where(z > 0, 1.0, _SLOPE))
+            grad_attention = (_heads(z, attention) * grad_score[:, :, None]).sum(0)
+        grad_z = (grad_score[:, :, None] * attention).view_as(z)
+        grad_z = torch.ops.aten.leaky_relu_backward(grad_z, z, _SLOPE, True)
         grad_value = _times(grad_message, alpha)
         if ctx.bond_values:
             grad_bond = grad_source = grad_value.add_(grad_z)
@@ -117,12 +123,9 @@ class _AttentionSum(Function):
         )
 
 
-def _by_head(attention: Tensor) -> Tensor:
-    """Vectors of all heads (H, K) as one matrix (H K, H), zero between heads.
-
-    One product with it does for all heads what a product and a sum a head would.
-    """
-    return torch.block_diag(*attention[:, :, None])
+def _heads(rows: Tensor, attention: Tensor) -> Tensor:
+    """Rows (E, F) as those of each head, (E, H, F / H)."""
+    return rows.view(len(rows), *attention.shape)
 
 
 def _times(value: Tensor, alpha: Tensor) -> Tensor:
