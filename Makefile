@@ -14,7 +14,7 @@ help:
 	@echo "make demo   train on the shipped data, predict unseen formulas, save a plot"
 	@echo "make test   run the tests"
 	@echo "make lint   check style and formatting"
-	@echo "make bench  measure speed and memory beside plain PyTorch Geometric"
+	@echo "make bench  measure speed and memory beside plain PyTorch Geometric, and their growth"
 	@echo "make clean  remove the environment"
 
 # Made anew when the requirements or the interpreter change, and only then.
@@ -36,6 +36,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(RUN)/python benchmarks/speed.py
+	$(RUN)/python benchmarks/growth.py
 
 clean:
 	rm -rf $(VENV)

@@ -25,9 +25,14 @@ class TargetErrors(Callback):
     def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
         if training:
             return
-        label, weight = batch[1]
-        self._error += ((y_pred - label).abs() * weight).sum(0)
-        self._count += weight.sum(0)
+        start = 0
+        for graphs, (label, weight) in batch:
+            # A piece's weights are scaled by its part of the batch.
+            weight = weight * (len(y_pred) / len(graphs))
+            error = (y_pred[start : start + len(graphs)] - label).abs()
+            self._error += (error * weight).sum(0)
+            self._count += weight.sum(0)
+            start += len(graphs)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if dataset_valid is None:

@@ -13,9 +13,11 @@ from torch.utils.data import Dataset
 from ..graphs import CrystalGraphs
 from ..nn import GraphBatch, GraphStore
 
-# Batches for prediction hold this many edges at most (or one crystal): enough to keep
-# the cores busy, and few enough that what lies between two layers stays in the cache.
-_PREDICT_EDGES = 30_000
+# What runs through a network at once has at most this many edges (or is one crystal):
+# enough to keep the cores busy, and few enough that what lies between two layers is
+# memory that was in use just before. Arrays ten times larger come fresh from the system
+# each time, which clears them page by page: ten times slower.
+_EDGES_AT_ONCE = 30_000
 
 
 def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
@@ -31,7 +33,7 @@ def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
 
 def prediction_batches(graphs: CrystalGraphs) -> Iterator[NDArray[np.int64]]:
     """Consecutive rows, in pieces of bounded size."""
-    for start, stop in cut(graphs.n_edges, _PREDICT_EDGES):
+    for start, stop in cut(graphs.n_edges, _EDGES_AT_ONCE):
         yield np.arange(start, stop)
 
 
@@ -63,6 +65,10 @@ def cut(
         start = stop
 
 
+# Graphs, and labels and weights
+Batch = tuple[GraphBatch, tuple[Tensor, Tensor]]
+
+
 class GraphDataset(Dataset):
     """Some graphs of a store with scaled labels and their weights, on its device.
 
@@ -92,7 +98,12 @@ class GraphDataset(Dataset):
         """Atoms of each graph, of shape (n,)."""
         return self.store.n_atoms[self.rows]
 
-    def batch(self, rows: NDArray) -> tuple[GraphBatch, tuple[Tensor, Tensor]]:
+    def pieces(self, rows: NDArray) -> list[NDArray]:
+        """Cut rows in pieces of bounded size."""
+        n_edges = self.store.n_edges[self.rows[rows]]
+        return [rows[start:stop] for start, stop in cut(n_edges, _EDGES_AT_ONCE)]
+
+    def batch(self, rows: NDArray) -> Batch:
         index = self.store.tensor(rows)
         graphs = self.store.gather(self.rows[rows])
         return graphs, (self.labels[index], self.weights[index])
@@ -150,17 +161,21 @@ class GraphLoader:
         pieces = cut(sizes, self.max_atoms, self.batch_size)
         return [rows[start:stop] for start, stop in pieces]
 
-    def __iter__(self) -> Iterator[tuple[GraphBatch, tuple[Tensor, Tensor]]]:
+    def __iter__(self) -> Iterator[list[Batch]]:
+        """Yield each batch, in pieces whose losses add up to that of the batch."""
         plan = self.plan(self._n_passes)
         self._n_passes += 1
         first, step = self.share
         for rows in plan:
-            if step == 1:
-                yield self.dataset.batch(rows)
-                continue
-            # Gradients are averaged over processes, whose shares may differ by a row;
-            # one without any takes the first row, and counts it for nothing.
+            # Gradients are averaged over processes, whose shares may differ by a row.
             own = rows[first::step]
-            factor = step * len(own) / len(rows)
-            graphs, (label, weight) = self.dataset.batch(own if len(own) else rows[:1])
-            yield graphs, (label, weight * factor)
+            if len(own) == 0:  # take part, and count for nothing
+                yield [self._piece(rows[:1], 0.0)]
+                continue
+            # Processes must make the same number of passes, so theirs are whole.
+            pieces = self.dataset.pieces(own) if step == 1 else [own]
+            yield [self._piece(p, step * len(p) / len(rows)) for p in pieces]
+
+    def _piece(self, rows: NDArray, factor: float) -> Batch:
+        graphs, (label, weight) = self.dataset.batch(rows)
+        return graphs, (label, weight if factor == 1 else weight * factor)

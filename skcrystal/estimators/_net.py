@@ -24,7 +24,21 @@ if TYPE_CHECKING:
 
 
 class GraphNet(NeuralNet):
-    """skorch's training loop over graph batches that are on the device already."""
+    """skorch's training loop over graph batches that are on the device already.
+
+    A batch comes in pieces whose losses add up to its own. Each passes forth and back
+    by itself, so that a step may hold more crystals than memory could at once.
+    """
+
+    def train_step_single(self, batch, **fit_params):
+        """Add up the gradients of all pieces."""
+        step = super().train_step_single
+        return _join([step(piece, **fit_params) for piece in batch])
+
+    def validation_step(self, batch, **fit_params):
+        """Add up the losses of all pieces."""
+        step = super().validation_step
+        return _join([step(piece, **fit_params) for piece in batch])
 
     def infer(self, x: GraphBatch, **fit_params) -> Tensor:
         return self.module_(x)
@@ -46,12 +60,22 @@ class GraphNet(NeuralNet):
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             self.history.record_batch(key, losses[-1])
-            self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
+            n_crystals = sum(len(graphs) for graphs, _ in batch)
+            self.history.record_batch(f"{prefix}_batch_size", n_crystals)
             self.notify("on_batch_end", batch=batch, training=training, **step)
         rows = self.history[-1]["batches"]
         for row, loss in zip(rows, torch.stack(losses).tolist(), strict=False):
             row[key] = loss
         self.history.record(f"{prefix}_batch_count", len(losses))
+
+
+def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    if len(steps) == 1:
+        return steps[0]
+    return {
+        "loss": torch.stack([step["loss"].detach() for step in steps]).sum(),
+        "y_pred": torch.cat([step["y_pred"] for step in steps]),
+    }
 
 
 def make_net(

@@ -93,6 +93,10 @@ class ManyProcesses(Processes):
         class ParallelGraphNet(AccelerateMixin, GraphNet):
             """Averages the gradients of all processes."""
 
+            def train_step_single(self, batch, **fit_params):
+                (piece,) = batch
+                return super().train_step_single(piece, **fit_params)
+
             def _initialize_accelerator(self):
                 # Torch refuses to wrap a loss that has nothing to train.
                 criteria, self._criteria = self._criteria, []

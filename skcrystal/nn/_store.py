@@ -74,6 +74,11 @@ class GraphStore:
         """Atoms of each graph, of shape (n,)."""
         return self._counts[0]
 
+    @property
+    def n_edges(self) -> NDArray[np.int64]:
+        """Edges of each graph, of shape (n,)."""
+        return self._counts[1]
+
     def gather(self, rows: NDArray) -> GraphBatch:
         """Batch of the crystals `rows` (B,), in that order; no loop over them."""
         counts = self._counts.take(rows, axis=1)

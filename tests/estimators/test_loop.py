@@ -14,6 +14,7 @@ from sklearn.base import clone
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
+from skcrystal.estimators import _data as data_module
 from skcrystal.estimators._data import GraphDataset, GraphLoader, cut, store_of
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def test_each_pass_shuffles_anew_and_alike(dataset):
 def test_batches_keep_within_max_atoms(dataset):
     loader = GraphLoader(dataset, 64, max_atoms=9, seed=0)
     n_steps = loader.n_steps(3)
-    sizes = [len(g.atomic_numbers) for _ in range(3) for g, _ in loader]
+    sizes = [len(g.atomic_numbers) for _ in range(3) for ((g, _),) in loader]
     assert len(sizes) == n_steps
     assert max(sizes) <= 9
     assert sum(sizes) == 3 * dataset.n_atoms.sum()
@@ -70,7 +71,7 @@ def test_batches_keep_within_max_atoms(dataset):
 
 def test_labels_stay_with_their_graphs(dataset):
     loader = GraphLoader(dataset, 8, seed=1)
-    for rows, (graphs, (label, _)) in zip(loader.plan(0), loader, strict=True):
+    for rows, ((graphs, (label, _)),) in zip(loader.plan(0), loader, strict=True):
         assert torch.equal(graphs.atom_ptr.diff().int(), _sizes(dataset, rows))
         assert label[:, 0].tolist() == (2.0 * (rows + 5)).tolist()
 
@@ -82,11 +83,13 @@ def _sizes(dataset, rows):
 @pytest.mark.parametrize("n_processes", [2, 3])
 def test_shares_of_a_batch_add_up_to_it(dataset, n_processes):
     """The mean over processes of what each takes is the mean over the batch."""
-    whole = [label.mean() for _, (label, _) in GraphLoader(dataset, 17, seed=0)]
+    whole = [label.mean() for ((_, (label, _)),) in GraphLoader(dataset, 17, seed=0)]
     shares = [
         [
             (label * weight).mean()
-            for _, (label, weight) in GraphLoader(dataset, 17, seed=0, share=(r, n))
+            for ((_, (label, weight)),) in GraphLoader(
+                dataset, 17, seed=0, share=(r, n)
+            )
         ]
         for n in [n_processes]
         for r in range(n)
@@ -202,6 +205,24 @@ def test_training_from_a_file_larger_than_memory(tmp_path, small):
     assert done.returncode == 0, done.stderr
     # The limit is real: a copy of the graphs does not fit.
     assert "MemoryError" in run("copy").stderr
+
+
+def test_pieces_of_a_step_add_up_to_it(model, small, small_graphs, monkeypatch):
+    """How much passes through the network at once changes nothing but memory."""
+    model.set_params(batch_size=25, early_stopping=True, max_epochs=3)
+    expected = clone(model).fit(small_graphs, small[1])
+    monkeypatch.setattr(data_module, "_EDGES_AT_ONCE", 20)
+    model.fit(small_graphs, small[1])
+    for found, usual in zip(
+        model.net_.module_.parameters(),
+        expected.net_.module_.parameters(),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, usual, atol=1e-4, rtol=1e-3)
+    columns = ["train_loss", "valid_loss", "valid_mae_target_0", "valid_mae_target_1"]
+    np.testing.assert_allclose(
+        model.history_[columns], expected.history_[columns], rtol=1e-4
+    )
 
 
 def test_deterministic_mode_runs(model, small, small_graphs):
