@@ -315,6 +315,8 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             torch.manual_seed(int(random.randint(2**31 - 1)))
             if network is None:
                 network = self._build_network()
+            if processes.share[1] > 1:  # each drops other features
+                torch.manual_seed(torch.initial_seed() + processes.share[0])
             net = make_net(self, network, train, valid, random, processes)
             net.fit(train)
         processes.leave(net)
@@ -393,7 +395,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         with torch.inference_mode():
             parts = [
                 function(network, store.gather(rows)).cpu()
-                for rows in prediction_batches(graphs)
+                for rows in prediction_batches(graphs, self.net_.device)
             ]
         return torch.cat(parts).numpy()
 

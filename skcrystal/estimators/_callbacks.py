@@ -26,7 +26,7 @@ class TargetErrors(Callback):
         if training:
             return
         start = 0
-        for graphs, (label, weight) in batch:
+        for graphs, (label, weight) in zip(*batch, strict=True):
             # A piece's weights are scaled by its part of the batch.
             weight = weight * (len(y_pred) / len(graphs))
             error = (y_pred[start : start + len(graphs)] - label).abs()
@@ -40,6 +40,7 @@ class TargetErrors(Callback):
         errors = (self._error / self._count).cpu().numpy() * self.scale
         for name, error in zip(self.names, errors, strict=True):
             net.history.record(f"valid_mae_{name}", float(error))
+        del self._error, self._count  # they may lie on a device
 
 
 class StopOnDivergence(Callback):

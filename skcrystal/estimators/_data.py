@@ -13,11 +13,13 @@ from torch.utils.data import Dataset
 from ..graphs import CrystalGraphs
 from ..nn import GraphBatch, GraphStore
 
-# What runs through a network at once has at most this many edges (or is one crystal):
-# enough to keep the cores busy, and few enough that what lies between two layers is
-# memory that was in use just before. Arrays ten times larger come fresh from the system
-# each time, which clears them page by page: ten times slower.
-_EDGES_AT_ONCE = 30_000
+# What runs through a network at once has at most this many edges (or is one crystal).
+# On the CPU enough to keep the cores busy, and few enough that what lies between two
+# layers is memory that was in use just before: arrays ten times larger come fresh from
+# the system each time, which clears them page by page, ten times slower. Elsewhere what
+# the widest layer holds is then a quarter of a gigabyte.
+_EDGES_AT_ONCE = {"cpu": 30_000}
+_EDGES_ELSEWHERE = 400_000
 
 
 def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
@@ -31,10 +33,17 @@ def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
     )
 
 
-def prediction_batches(graphs: CrystalGraphs) -> Iterator[NDArray[np.int64]]:
+def prediction_batches(
+    graphs: CrystalGraphs, device: torch.device
+) -> Iterator[NDArray[np.int64]]:
     """Consecutive rows, in pieces of bounded size."""
-    for start, stop in cut(graphs.n_edges, _EDGES_AT_ONCE):
+    for start, stop in cut(graphs.n_edges, edges_at_once(device)):
         yield np.arange(start, stop)
+
+
+def edges_at_once(device: torch.device) -> int:
+    """Edges that best pass through a network together."""
+    return _EDGES_AT_ONCE.get(device.type, _EDGES_ELSEWHERE)
 
 
 def cut(
@@ -65,8 +74,7 @@ def cut(
         start = stop
 
 
-# Graphs, and labels and weights
-Batch = tuple[GraphBatch, tuple[Tensor, Tensor]]
+Labels = tuple[Tensor, Tensor]  # and their weights
 
 
 class GraphDataset(Dataset):
@@ -101,9 +109,10 @@ class GraphDataset(Dataset):
     def pieces(self, rows: NDArray) -> list[NDArray]:
         """Cut rows in pieces of bounded size."""
         n_edges = self.store.n_edges[self.rows[rows]]
-        return [rows[start:stop] for start, stop in cut(n_edges, _EDGES_AT_ONCE)]
+        budget = edges_at_once(self.store.device)
+        return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
-    def batch(self, rows: NDArray) -> Batch:
+    def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
         index = self.store.tensor(rows)
         graphs = self.store.gather(self.rows[rows])
         return graphs, (self.labels[index], self.weights[index])
@@ -161,21 +170,25 @@ class GraphLoader:
         pieces = cut(sizes, self.max_atoms, self.batch_size)
         return [rows[start:stop] for start, stop in pieces]
 
-    def __iter__(self) -> Iterator[list[Batch]]:
+    def __iter__(self) -> Iterator[tuple[list[GraphBatch], list[Labels]]]:
         """Yield each batch, in pieces whose losses add up to that of the batch."""
         plan = self.plan(self._n_passes)
         self._n_passes += 1
-        first, step = self.share
         for rows in plan:
-            # Gradients are averaged over processes, whose shares may differ by a row.
-            own = rows[first::step]
-            if len(own) == 0:  # take part, and count for nothing
-                yield [self._piece(rows[:1], 0.0)]
-                continue
-            # Processes must make the same number of passes, so theirs are whole.
-            pieces = self.dataset.pieces(own) if step == 1 else [own]
-            yield [self._piece(p, step * len(p) / len(rows)) for p in pieces]
+            pieces = [self._piece(*piece) for piece in self._shares(rows)]
+            yield [graphs for graphs, _ in pieces], [labels for _, labels in pieces]
 
-    def _piece(self, rows: NDArray, factor: float) -> Batch:
+    def _shares(self, rows: NDArray) -> list[tuple[NDArray, float]]:
+        """Rows of each piece, and the factor of its weights."""
+        first, step = self.share
+        if step == 1:
+            pieces = self.dataset.pieces(rows)
+            return [(piece, len(piece) / len(rows)) for piece in pieces]
+        # Gradients are averaged over processes, which must all make one pass, though
+        # their shares may differ by a row. One without any counts for nothing.
+        own = rows[first::step]
+        return [(own if len(own) else rows[:1], step * len(own) / len(rows))]
+
+    def _piece(self, rows: NDArray, factor: float) -> tuple[GraphBatch, Labels]:
         graphs, (label, weight) = self.dataset.batch(rows)
         return graphs, (label, weight if factor == 1 else weight * factor)

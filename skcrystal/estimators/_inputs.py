@@ -61,8 +61,7 @@ def as_graphs(
             "make them with CrystalGraphTransformer(vectors=True)."
         )
     if settings is not None and graphs.settings is not None:
-        expected, found = _identity(settings), _identity(graphs.settings)
-        if expected != found:
+        if not _compatible(settings, graphs.settings):
             raise ValueError(
                 f"X holds graphs made with {graphs.settings}, but the model was fitted "
                 f"on graphs made with {settings}; transform X with the same parameters."
@@ -85,7 +84,11 @@ def _holds_data(X: Any) -> bool:
     )
 
 
-def _identity(settings: GraphSettings) -> GraphSettings:
-    """Settings that decide which edges an ordinary crystal has."""
-    # Merging atoms changes what a graph costs, not what it says.
-    return replace(settings, on_isolated="error", vectors=False, reduce=None)
+def _compatible(one: GraphSettings, other: GraphSettings) -> bool:
+    """Whether ordinary crystals have the same edges, to what merging may move."""
+    # Merging by itself changes what a graph costs, not what it says.
+    same = {"on_isolated": "error", "vectors": False, "reduce": None}
+    if replace(one, **same) != replace(other, **same):
+        return False
+    merged = one.reduce == other.reduce == "symmetry"
+    return not merged or one.tolerance == other.tolerance

@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 class GraphNet(NeuralNet):
     """skorch's training loop over graph batches that are on the device already.
 
-    A batch comes in pieces whose losses add up to its own. Each passes forth and back
-    by itself, so that a step may hold more crystals than memory could at once.
+    A batch is a list of graphs and one of labels and weights: pieces whose losses add
+    up to its own. Each passes forth and back by itself, so that a step may hold more
+    crystals than memory could at once.
     """
 
     def train_step_single(self, batch, **fit_params):
         """Add up the gradients of all pieces."""
         step = super().train_step_single
-        return _join([step(piece, **fit_params) for piece in batch])
+        return _join([step(piece, **fit_params) for piece in zip(*batch, strict=True)])
 
     def validation_step(self, batch, **fit_params):
         """Add up the losses of all pieces."""
         step = super().validation_step
-        return _join([step(piece, **fit_params) for piece in batch])
+        return _join([step(piece, **fit_params) for piece in zip(*batch, strict=True)])
 
     def infer(self, x: GraphBatch, **fit_params) -> Tensor:
         return self.module_(x)
@@ -60,13 +61,19 @@ class GraphNet(NeuralNet):
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             self.history.record_batch(key, losses[-1])
-            n_crystals = sum(len(graphs) for graphs, _ in batch)
+            n_crystals = sum(map(len, batch[0]))
             self.history.record_batch(f"{prefix}_batch_size", n_crystals)
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        rows = self.history[-1]["batches"]
-        for row, loss in zip(rows, torch.stack(losses).tolist(), strict=False):
+        # The rows of this part of the epoch; validation comes after training.
+        rows = self.history[-1]["batches"][-len(losses) :]
+        values = self.collect(torch.stack(losses)).tolist()
+        for row, loss in zip(rows, values, strict=True):
             row[key] = loss
         self.history.record(f"{prefix}_batch_count", len(losses))
+
+    def collect(self, losses: Tensor) -> Tensor:
+        """Losses of batches of which this process had a share."""
+        return losses
 
 
 def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -149,7 +156,7 @@ def release(net: GraphNet) -> None:
     net.module = type(net.module_)  # else the weights are pickled twice
     net.module_.eval()
     for _, callback in net.callbacks_:
-        for name in ("best_model_weights_", "lr_scheduler_", "_error", "_count"):
+        for name in ("best_model_weights_", "lr_scheduler_"):
             if hasattr(callback, name):
                 setattr(callback, name, None)
 

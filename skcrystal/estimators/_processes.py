@@ -94,8 +94,11 @@ class ManyProcesses(Processes):
             """Averages the gradients of all processes."""
 
             def train_step_single(self, batch, **fit_params):
-                (piece,) = batch
+                (piece,) = zip(*batch, strict=True)
                 return super().train_step_single(piece, **fit_params)
+
+            def collect(self, losses):
+                return self.accelerator.reduce(losses, reduction="mean")
 
             def _initialize_accelerator(self):
                 # Torch refuses to wrap a loss that has nothing to train.

@@ -65,6 +65,7 @@ def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> Stat
         settings is not None
         and settings.reduce == "symmetry"
         and graphs[0].site_atom is None
+        and graphs[0].vector is None
     )
     classes, distances, n_distances = distance_classes(
         np.concatenate([graph.distance for graph in graphs]),

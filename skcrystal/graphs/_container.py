@@ -86,7 +86,7 @@ class CrystalGraphs(Sequence):
     ... )
     >>> graphs = CrystalGraphTransformer(cutoff=4.1).transform([salt, salt])
     >>> graphs
-    CrystalGraphs(2 crystals, 4 of 16 atoms, 8 of 288 edges; cutoff=4.1 Å)
+    CrystalGraphs(2 crystals, 4 of 16 atoms, 8 edges; cutoff=4.1 Å)
     >>> graphs.distances[:2]  # Na-Cl, Na-Na
     array([2.845..., 4.023...], dtype=float32)
     >>> graphs.edge_multiplicity[:2]
@@ -262,14 +262,10 @@ class CrystalGraphs(Sequence):
 
     def __repr__(self) -> str:
         made = f"; {self.settings}" if self.settings is not None else ""
-        atoms, edges = len(self.atomic_numbers), len(self.neighbor)
+        atoms = f"{len(self.atomic_numbers)}"
         if self.site_atom is not None:
-            # The rows are sums over what they stand for, of every edge's both counts.
-            degree = np.add.reduceat(
-                np.append(self.edge_multiplicity, 0), self.edge_ptr[:-1], dtype=np.int64
-            )
-            n_edges = (degree * self.atom_multiplicity).sum()
-            atoms, edges = f"{atoms} of {self.site_ptr[-1]}", f"{edges} of {n_edges}"
+            atoms += f" of {self.site_ptr[-1]}"
+        edges = len(self.neighbor)
         return (
             f"CrystalGraphs({len(self)} crystals, {atoms} atoms, {edges} edges{made})"
         )
@@ -360,9 +356,10 @@ class CrystalGraphs(Sequence):
         data_list : sequence of torch_geometric.data.Data
             Each with ``z`` (N,) atomic numbers, ``edge_index`` (2, E) from neighbour
             to atom, ``distance`` (E,) in Å, and optionally ``vector`` (E, 3) in Å.
-            Multiplicities are read where they are; none are looked for.
+            Multiplicities are read where they are.
         settings : GraphSettings, optional
-            How the graphs were made, if known.
+            How the graphs were made, if known. If they say so, equal atoms of graphs
+            without vectors and multiplicities are merged.
 
         Returns
         -------

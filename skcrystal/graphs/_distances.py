@@ -18,7 +18,7 @@ def distance_classes(
     A class is a run of sorted lengths whose gaps are within the tolerance. A run that
     is wider than that, as in a glass, where lengths lie dense, is cut into pieces no
     wider. So no length moves by more than half the tolerance, and equal lengths that
-    rounding has parted fall into one class wherever they lie.
+    rounding has parted share a class unless such a cut falls between them.
 
     Parameters
     ----------

@@ -28,6 +28,36 @@ class CrystalArrays(NamedTuple):
         return digest.digest()
 
 
+class PackedCrystals(NamedTuple):
+    """Several crystals one behind the other: few arrays travel faster than many."""
+
+    n_sites: NDArray[np.int64]  # (n,)
+    lattice: NDArray[np.float64]  # (n, 3, 3)
+    positions: NDArray[np.float64]  # (N, 3)
+    atomic_numbers: NDArray[np.uint8]  # (N,)
+    pbc: NDArray[np.int64]  # (n, 3)
+
+    @classmethod
+    def pack(cls, crystals: list[CrystalArrays]) -> "PackedCrystals":
+        lattice, positions, atomic_numbers, pbc = zip(*crystals, strict=True)
+        return cls(
+            np.array([len(z) for z in atomic_numbers]),
+            np.stack(lattice),
+            np.concatenate(positions),
+            np.concatenate(atomic_numbers),
+            np.stack(pbc),
+        )
+
+    def unpack(self) -> list[CrystalArrays]:
+        stops = np.cumsum(self.n_sites)
+        starts = (stops - self.n_sites).tolist()
+        rows = zip(self.lattice, starts, stops.tolist(), self.pbc, strict=True)
+        return [
+            CrystalArrays(lattice, self.positions[a:b], self.atomic_numbers[a:b], pbc)
+            for lattice, a, b, pbc in rows
+        ]
+
+
 def iter_crystals(X: Any) -> Iterator[CrystalArrays]:
     """Yield the arrays of each crystal of ``X``.
 

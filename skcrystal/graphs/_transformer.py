@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,12 +16,14 @@ from ._columns import Joiner, RawGraph, State, assemble, join, split
 from ._container import CrystalGraphs
 from ._neighbors import find_edges
 from ._settings import GraphSettings
-from ._structures import CrystalArrays, check_sequence, iter_crystals
+from ._structures import CrystalArrays, PackedCrystals, check_sequence, iter_crystals
 
-# Enough to hide what a call of numpy costs, and few enough that their edges stay in
-# the cache. joblib joins several to one task by itself.
-_CHUNK = 64  # crystals
-_CHUNK_SITES = 2048
+# Crystals and sites of a task: enough to hide what a task costs, and few enough to keep
+# several workers busy and to bound what lies between them.
+_TASK = 512, 16_384
+# Of what is computed at once: enough to hide what a call of numpy costs, and few enough
+# that their edges stay in the cache.
+_CHUNK = 64, 2048
 
 
 class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
@@ -87,7 +89,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
     >>> sites = [[0, 0, 0], [0.5, 0.5, 0.5]]
     >>> iron = Structure(Lattice.cubic(2.87), ["Fe", "Fe"], sites)
     >>> CrystalGraphTransformer(cutoff=3.0).fit_transform([iron])
-    CrystalGraphs(1 crystals, 1 of 2 atoms, 2 of 28 edges; cutoff=3 Å)
+    CrystalGraphs(1 crystals, 1 of 2 atoms, 2 edges; cutoff=3 Å)
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -192,8 +194,8 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         except ValueError:  # Ray's engine hands over all results at once
             workers = Parallel(n_jobs=self.n_jobs)
         build = workers(
-            delayed(_build_chunk)(chunk, start, settings, cache)
-            for start, chunk in _chunks(crystals)
+            delayed(_build_task)(PackedCrystals.pack(task), start, settings, cache)
+            for start, task in _cut(crystals, *_TASK)
         )
         joiner = Joiner()
         with tqdm(
@@ -214,18 +216,32 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         return True
 
 
-def _chunks(
-    crystals: Iterator[CrystalArrays],
+def _cut(
+    crystals: Iterable[CrystalArrays], most: int, most_sites: int, start: int = 0
 ) -> Iterator[tuple[int, list[CrystalArrays]]]:
-    start, n_sites, chunk = 0, 0, []
+    """Cut crystals in pieces of bounded size, with the number of each piece's first."""
+    n_sites, piece = 0, []
     for crystal in crystals:
-        chunk.append(crystal)
+        piece.append(crystal)
         n_sites += len(crystal.atomic_numbers)
-        if len(chunk) == _CHUNK or n_sites >= _CHUNK_SITES:
-            yield start, chunk
-            start, n_sites, chunk = start + len(chunk), 0, []
-    if chunk:
-        yield start, chunk
+        if len(piece) == most or n_sites >= most_sites:
+            yield start, piece
+            start, n_sites, piece = start + len(piece), 0, []
+    if piece:
+        yield start, piece
+
+
+def _build_task(
+    crystals: PackedCrystals,
+    start: int,
+    settings: GraphSettings,
+    cache: GraphCache | None,
+) -> State:
+    """State of a container with some crystals' graphs; `start` numbers the first."""
+    joiner = Joiner()
+    for first, chunk in _cut(crystals.unpack(), *_CHUNK, start):
+        joiner.append(_build_chunk(chunk, first, settings, cache))
+    return joiner.result()
 
 
 def _build_chunk(
@@ -234,7 +250,6 @@ def _build_chunk(
     settings: GraphSettings,
     cache: GraphCache | None,
 ) -> State:
-    """State of a container with some crystals' graphs; `start` numbers the first."""
     if cache is None:
         return assemble(
             [_find_graph(c, settings, start + i) for i, c in enumerate(crystals)],

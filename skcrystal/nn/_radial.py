@@ -17,6 +17,8 @@ from ._batch import group
 # Points a standard deviation of the basis. Four-point interpolation of a Gaussian is
 # then off by less than 5e-7 of its height, no more than single precision itself.
 _POINTS_PER_WIDTH = 20
+# A basis may be wide, but what a network makes of it need not be.
+_LARGEST_WIDTH = 0.2  # Å
 # With fewer distances than this a point, a grid costs more than it spares.
 _WORTH = 2
 
@@ -77,7 +79,7 @@ def radial_grid(distances: Tensor, width: float) -> RadialGrid:
     """
     if distances.device.type != "cpu" or len(distances) == 0:
         return RadialGrid(distances)
-    spacing = width / _POINTS_PER_WIDTH
+    spacing = min(width, _LARGEST_WIDTH) / _POINTS_PER_WIDTH
     place = distances.double().numpy() / spacing
     # Points are multiples of the spacing: where they lie does not depend on the batch.
     first = int(place.min()) - 1

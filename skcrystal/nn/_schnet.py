@@ -66,11 +66,13 @@ class Interaction(nn.Module):
     ) -> Tensor:
         """Atoms (N, F), basis (D, n_basis) and envelope (D,) to messages (N, F).
 
-        Basis and envelope may be those of the points of a `grid`, with P rows.
+        The basis may be that of the points of a `grid`, (P, n_basis).
         """
-        filters = self.filter(basis) * envelope[:, None]
+        filters = self.filter(basis)
         if grid is not None:
             filters = grid.interpolate(filters)
+        # Not part of what is interpolated: its curvature jumps at the cutoff.
+        filters = filters * envelope[:, None]
         return self.out(filtered_sum(self.into(x), filters, batch))
 
 
@@ -102,7 +104,7 @@ class SchNet(CrystalNetwork):
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         basis = self.basis(grid.points)
-        envelope = cosine_cutoff(grid.points, self.cutoff)
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
         for interaction in self.interactions:
             x = x + interaction(x, basis, envelope, batch, grid)
         return x

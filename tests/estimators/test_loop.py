@@ -63,7 +63,7 @@ def test_each_pass_shuffles_anew_and_alike(dataset):
 def test_batches_keep_within_max_atoms(dataset):
     loader = GraphLoader(dataset, 64, max_atoms=9, seed=0)
     n_steps = loader.n_steps(3)
-    sizes = [len(g.atomic_numbers) for _ in range(3) for ((g, _),) in loader]
+    sizes = [len(g.atomic_numbers) for _ in range(3) for (g,), _ in loader]
     assert len(sizes) == n_steps
     assert max(sizes) <= 9
     assert sum(sizes) == 3 * dataset.n_atoms.sum()
@@ -71,7 +71,7 @@ def test_batches_keep_within_max_atoms(dataset):
 
 def test_labels_stay_with_their_graphs(dataset):
     loader = GraphLoader(dataset, 8, seed=1)
-    for rows, ((graphs, (label, _)),) in zip(loader.plan(0), loader, strict=True):
+    for rows, ((graphs,), ((label, _),)) in zip(loader.plan(0), loader, strict=True):
         assert torch.equal(graphs.atom_ptr.diff().int(), _sizes(dataset, rows))
         assert label[:, 0].tolist() == (2.0 * (rows + 5)).tolist()
 
@@ -83,13 +83,11 @@ def _sizes(dataset, rows):
 @pytest.mark.parametrize("n_processes", [2, 3])
 def test_shares_of_a_batch_add_up_to_it(dataset, n_processes):
     """The mean over processes of what each takes is the mean over the batch."""
-    whole = [label.mean() for ((_, (label, _)),) in GraphLoader(dataset, 17, seed=0)]
+    whole = [label.mean() for _, ((label, _),) in GraphLoader(dataset, 17, seed=0)]
     shares = [
         [
             (label * weight).mean()
-            for ((_, (label, weight)),) in GraphLoader(
-                dataset, 17, seed=0, share=(r, n)
-            )
+            for _, ((label, weight),) in GraphLoader(dataset, 17, seed=0, share=(r, n))
         ]
         for n in [n_processes]
         for r in range(n)
@@ -143,6 +141,26 @@ def test_history_holds_numbers(small, small_graphs):
     np.testing.assert_allclose(
         model.history_["train_loss"], np.mean(recorded, axis=1), rtol=1e-6
     )
+
+
+def test_losses_of_the_part_held_back_are_its_own(small, small_graphs):
+    model = GCNRegressor(
+        hidden_dim=8,
+        max_epochs=2,
+        batch_size=6,
+        early_stopping=True,
+        validation_fraction=0.6,
+        random_state=0,
+    )
+    model.fit(small_graphs, small[1])
+    for epoch in model.net_.history:
+        for key in ("train_loss", "valid_loss"):
+            rows = [row for row in epoch["batches"] if key in row]
+            losses = [row[key] for row in rows]
+            assert len(rows) > 1
+            assert all(type(loss) is float for loss in losses)
+            sizes = [row[key.replace("loss", "batch_size")] for row in rows]
+            assert np.isclose(epoch[key], np.average(losses, weights=sizes))
 
 
 def test_cells_of_very_different_size_train_together():
@@ -211,7 +229,7 @@ def test_pieces_of_a_step_add_up_to_it(model, small, small_graphs, monkeypatch):
     """How much passes through the network at once changes nothing but memory."""
     model.set_params(batch_size=25, early_stopping=True, max_epochs=3)
     expected = clone(model).fit(small_graphs, small[1])
-    monkeypatch.setattr(data_module, "_EDGES_AT_ONCE", 20)
+    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
     model.fit(small_graphs, small[1])
     for found, usual in zip(
         model.net_.module_.parameters(),

@@ -48,8 +48,8 @@ def test_prediction_batches_cover_every_row_once(small_graphs, monkeypatch):
     import skcrystal.estimators._data as data_module
 
     for limit in (1, 100, 1000, 10**9):
-        monkeypatch.setattr(data_module, "_EDGES_AT_ONCE", limit)
-        batches = list(prediction_batches(small_graphs))
+        monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", limit)
+        batches = list(prediction_batches(small_graphs, torch.device("cpu")))
         assert np.array_equal(np.concatenate(batches), np.arange(40))
         for rows in batches:
             assert len(rows) == 1 or small_graphs.n_edges[rows].sum() <= limit
