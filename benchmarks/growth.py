@@ -103,7 +103,7 @@ def parse_options():
     options.grids = {
         "cells": [1, 16, 128] if options.quick else [2**i for i in range(10)],
         "cutoff": [3, 5, 8] if options.quick else [3, 4, 5, 6, 8, 10],
-        "batches": [1, 32, 256] if options.quick else [1, 4, 16, 64, 256, 1024],
+        "batches": [1, 16, 128] if options.quick else [1, 4, 16, 64, 256, 1024],
         "data set": [300, 1000] if options.quick else [1000, 3000, 10_000, 50_000],
         "workers": counts,
         "threads": counts,
