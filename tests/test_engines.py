@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer
+from skcrystal.graphs import _transformer as transformer_module
 
 pytestmark = [
     # Folds lack an element of the others.
@@ -181,9 +182,12 @@ def test_dask_searches_to_the_same_model(client, model, sample):
     np.testing.assert_allclose(spread.predict(X[:9]), here.predict(X[:9]), rtol=1e-5)
 
 
-def test_dask_worker_killed_costs_no_graph(cluster, client, crystals, graphs):
+def test_dask_worker_killed_costs_no_graph(
+    cluster, client, crystals, graphs, monkeypatch
+):
+    monkeypatch.setattr(transformer_module, "_TASK", (64, 2048))
     with (
-        a_dask_worker_killed(cluster, "_build_chunk"),
+        a_dask_worker_killed(cluster, "_build_task"),
         joblib.parallel_config(backend="dask"),
     ):
         built = CrystalGraphTransformer(n_jobs=-1).transform(crystals)
