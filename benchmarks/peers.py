@@ -7,7 +7,6 @@ Ours is measured twice: as it is by default, with atoms of equal surroundings me
 and on every site, which is what a peer computes on.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -31,7 +30,10 @@ from speed import (
     BATCH,
     AdamW,
     collate_list,
+    complete,
+    make_parser,
     predict,
+    save,
     shuffled,
     store,
     timed,
@@ -172,24 +174,17 @@ def main():
     say("")
     for note in notes:
         say(f"- {note}")
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("\n".join(report) + "\n", encoding="utf-8")
-    print(f"\nsaved as {os.path.relpath(RESULT)}")
+    save(report, RESULT)
 
 
 def parse_options():
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few crystals, 3 repeats")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
-    parser.add_argument("--crystals", type=int, help="crystals to time (600)")
+    parser = make_parser(__doc__)
     parser.add_argument(
         "--peers", nargs="+", choices=PEERS, default=list(PEERS), help="which to run"
     )
     options = parser.parse_args()
-    if options.crystals is None:
-        options.crystals = 128 if options.quick else 600
-    options.repeats = 3 if options.quick else 5
+    complete(options)
     return options
 
 

@@ -63,25 +63,41 @@ def main():
     for row in all_rows(options, crystals, labels, small):
         report.append("| " + " | ".join(row) + " |")
         print(report[-1], flush=True)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("\n".join(report) + "\n", encoding="utf-8")
-    print(f"\nsaved as {os.path.relpath(RESULT)}")
+    save(report, RESULT)
+
+
+def save(report, path):
+    """Write the lines of a report, and say where."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(report) + "\n", encoding="utf-8")
+    print(f"\nsaved as {os.path.relpath(path)}")
 
 
 def parse_options():
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few crystals, 3 repeats")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
-    parser.add_argument("--crystals", type=int, help="crystals to time (600)")
+    parser = make_parser(__doc__)
     parser.add_argument("--held", type=int, help="crystals to hold (10,000)")
     options = parser.parse_args()
-    if options.crystals is None:
-        options.crystals = 128 if options.quick else 600
-    options.repeats = 3 if options.quick else 5
+    complete(options)
     if options.held is None:
         options.held = 2_000 if options.quick else 10_000
     return options
+
+
+def make_parser(doc):
+    """Parser of the options that tables of speed share."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few crystals, 3 repeats")
+    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+    parser.add_argument("--crystals", type=int, help="crystals to time (600)")
+    return parser
+
+
+def complete(options):
+    """Settle what `--quick` decides."""
+    if options.crystals is None:
+        options.crystals = 128 if options.quick else 600
+    options.repeats = 3 if options.quick else 5
 
 
 def header(options, crystals, small):

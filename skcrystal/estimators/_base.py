@@ -22,7 +22,7 @@ from ..graphs import CrystalGraphs
 from ..nn import CrystalNetwork, GraphBatch
 from ..utils._validation import validate_params_of
 from ._data import GraphDataset, prediction_batches, store_of
-from ._holdout import hold_back
+from ._holdout import split_rows
 from ._inputs import as_graphs
 from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
@@ -99,7 +99,8 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         random = processes.agree(check_random_state(self.random_state))
 
         label_weights = ~np.isnan(targets.values) * weights[:, None]
-        kept, held = self._split(graphs, targets.names, label_weights, random)
+        fraction = self.validation_fraction if self.early_stopping else None
+        kept, held = split_rows(graphs, targets.names, label_weights, fraction, random)
         if previous is not None:
             self._check_goes_on(targets)
         # Taken off first and set last: training that fails leaves no fitted model.
@@ -275,31 +276,6 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         except NotFittedError:
             return None
         return self
-
-    def _split(
-        self,
-        graphs: CrystalGraphs,
-        names: list[str],
-        label_weights: NDArray,
-        random: np.random.RandomState,
-    ) -> tuple[NDArray, NDArray | None]:
-        """Rows to train on, and rows held back if training may stop early."""
-        kept, held = np.arange(len(graphs)), None
-        if self.early_stopping:
-            kept, held = hold_back(graphs, self.validation_fraction, random)
-        empty = np.flatnonzero(~label_weights[kept].any(axis=0))
-        if len(empty):
-            raise ValueError(
-                f"nothing is left to train {names[empty[0]]} on: all its labels have "
-                "sample_weight 0 or were held back; check sample_weight, lower "
-                "`validation_fraction`, or set early_stopping=False."
-            )
-        if held is not None and not label_weights[held].any():
-            raise ValueError(
-                "early_stopping=True held back crystals without any label; raise "
-                "`validation_fraction`, or set early_stopping=False."
-            )
-        return kept, held
 
     def _train(
         self,

@@ -76,3 +76,52 @@ def hold_back(
             n_held += sizes[formula]
     is_held = np.isin(group, held or [sizes.argmin()])
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def split_rows(
+    graphs: CrystalGraphs,
+    names: list[str],
+    label_weights: NDArray,
+    fraction: float | None,
+    random: np.random.RandomState,
+) -> tuple[NDArray, NDArray | None]:
+    """Rows to train on, and rows held back if training may stop early.
+
+    Parameters
+    ----------
+    graphs : CrystalGraphs
+        n crystals.
+    names : list of str
+        One a target.
+    label_weights : ndarray of shape (n, n_targets)
+        Zero where a label is missing.
+    fraction : float or None
+        How many crystals to hold back; None holds back none.
+    random : RandomState
+
+    Returns
+    -------
+    kept : ndarray of int
+    held : ndarray of int, or None
+
+    Raises
+    ------
+    ValueError
+        If a target has no label left to train on, or none at all was held back.
+    """
+    kept, held = np.arange(len(graphs)), None
+    if fraction is not None:
+        kept, held = hold_back(graphs, fraction, random)
+    empty = np.flatnonzero(~label_weights[kept].any(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"nothing is left to train {names[empty[0]]} on: all its labels have "
+            "sample_weight 0 or were held back; check sample_weight, lower "
+            "`validation_fraction`, or set early_stopping=False."
+        )
+    if held is not None and not label_weights[held].any():
+        raise ValueError(
+            "early_stopping=True held back crystals without any label; raise "
+            "`validation_fraction`, or set early_stopping=False."
+        )
+    return kept, held

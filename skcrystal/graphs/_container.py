@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from ._columns import (
     COLUMNS,
-    MULTIPLICITIES,
     Joiner,
     State,
     assemble,
     flatten,
     unflatten,
 )
-from ._from_data import read_data
+from ._indexing import rows_of
+from ._pyg import read_data, to_data
 from ._ragged import ragged_arange, to_pointer
 from ._settings import GraphSettings
 from ._storage import map_arrays, write_arrays
@@ -199,41 +199,11 @@ class CrystalGraphs(Sequence):
         return values[self.site_atom + np.repeat(self.atom_ptr[:-1], self.n_sites)]
 
     def __getitem__(self, key: Any) -> Data | CrystalGraphs:
-        if isinstance(key, tuple):  # scikit-learn indexes arrays as X[rows, ...]
-            rows = [k for k in key if k is not Ellipsis]
-            if len(rows) != 1:
-                raise IndexError(f"CrystalGraphs has one axis, but was given {key!r}.")
-            key = rows[0]
-        if isinstance(key, int | np.integer) and not isinstance(key, bool):
-            if not -len(self) <= key < len(self):
-                raise IndexError(f"crystal {key} of {len(self)} asked for.")
-            return self._data(int(key) % len(self))
-        if isinstance(key, slice):
-            return self._take(np.arange(*key.indices(len(self))))
-        key = np.asarray(key)
-        if key.dtype == bool:
-            if key.shape != (len(self),):
-                raise IndexError(
-                    f"a mask of shape {key.shape} was given for {len(self)} crystals."
-                )
-            return self._take(np.flatnonzero(key))
-        if key.ndim == 0 and key.dtype != bool:
-            return self[key.item()]
-        if key.ndim != 1:
-            raise IndexError(
-                f"crystals are picked by a 1-D index; this has shape {key.shape}."
-            )
-        if key.size and not np.issubdtype(key.dtype, np.integer):
-            raise IndexError(f"crystals are picked by number, not by {key.dtype}.")
-        key = key.astype(np.int64)
-        if key.size and (key.min() < -len(self) or key.max() >= len(self)):
-            raise IndexError(
-                f"crystals {key.min()} to {key.max()} of {len(self)} asked for."
-            )
-        return self._take(np.where(key < 0, key + len(self), key))
+        rows = rows_of(key, len(self))
+        return self._take(rows) if isinstance(rows, np.ndarray) else to_data(self, rows)
 
     def __iter__(self) -> Iterator[Data]:
-        return (self._data(i) for i in range(len(self)))
+        return (to_data(self, i) for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         # Without this, numpy would take the graphs apart; what it makes of them here
@@ -316,34 +286,6 @@ class CrystalGraphs(Sequence):
         )
 
     # Other forms
-
-    def _data(self, i: int) -> Data:
-        import torch
-        from torch_geometric.data import Data
-
-        atoms = slice(self.atom_ptr[i], self.atom_ptr[i + 1])
-        edges = slice(self._crystal_edge_ptr[i], self._crystal_edge_ptr[i + 1])
-        lengths = self.distances[self.distance_ptr[i] : self.distance_ptr[i + 1]]
-        degree = np.diff(self.edge_ptr[self.atom_ptr[i] : self.atom_ptr[i + 1] + 1])
-        fields = {
-            "z": self.atomic_numbers[atoms].astype(np.int64),
-            "edge_index": np.stack(
-                [
-                    self.neighbor[edges].astype(np.int64),
-                    np.repeat(np.arange(len(degree)), degree),
-                ]
-            ),
-            "distance": lengths[self.distance_class[edges]],
-        }
-        if self.vector is not None:
-            fields["vector"] = self.vector[edges].copy()
-        if self.site_atom is not None:
-            sites = slice(self.site_ptr[i], self.site_ptr[i + 1])
-            for name, rows in zip(MULTIPLICITIES, (atoms, edges, sites), strict=True):
-                fields[name] = getattr(self, name)[rows].astype(np.int64)
-        tensors = {name: torch.from_numpy(array) for name, array in fields.items()}
-        # Stated, because PyG cannot infer it from these fields
-        return Data(**tensors, num_nodes=len(degree))
 
     @classmethod
     def from_data_list(

@@ -48,7 +48,9 @@ def test_slices_masks_and_lists_agree(small_graphs):
     assert_same_data(small_graphs[-1], small_graphs[39])
 
 
-@pytest.mark.parametrize("key", [40, -41, [0, 40], np.zeros(3, bool), [0.5], (0, 1)])
+@pytest.mark.parametrize(
+    "key", [40, -41, [0, 40], np.zeros(3, bool), [0.5], (0, 1), 0.5, None, "0"]
+)
 def test_bad_keys_are_refused(small_graphs, key):
     with pytest.raises(IndexError):
         small_graphs[key]

@@ -1,11 +1,18 @@
-"""PyG graphs, taken in."""
+"""PyG graphs, taken in and given out."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._columns import COLUMNS, MULTIPLICITIES, RawGraph
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from ._container import CrystalGraphs
 
 
 def read_data(data: Any, i: int) -> RawGraph:
@@ -93,3 +100,33 @@ def _multiplicities(data: Any, i: int, n: int, order: NDArray) -> dict[str, NDAr
             "site_atom (S,), and edge_multiplicity (E,) be 1 or more."
         )
     return dict(zip(fields, (atoms, edges[order], site_atom), strict=True))
+
+
+def to_data(graphs: CrystalGraphs, i: int) -> Data:
+    """Crystal `i` as a PyG ``Data``."""
+    import torch
+    from torch_geometric.data import Data
+
+    atoms = slice(graphs.atom_ptr[i], graphs.atom_ptr[i + 1])
+    edges = slice(*graphs.edge_ptr[[atoms.start, atoms.stop]])
+    lengths = graphs.distances[graphs.distance_ptr[i] : graphs.distance_ptr[i + 1]]
+    degree = np.diff(graphs.edge_ptr[graphs.atom_ptr[i] : graphs.atom_ptr[i + 1] + 1])
+    fields = {
+        "z": graphs.atomic_numbers[atoms].astype(np.int64),
+        "edge_index": np.stack(
+            [
+                graphs.neighbor[edges].astype(np.int64),
+                np.repeat(np.arange(len(degree)), degree),
+            ]
+        ),
+        "distance": lengths[graphs.distance_class[edges]],
+    }
+    if graphs.vector is not None:
+        fields["vector"] = graphs.vector[edges].copy()
+    if graphs.site_atom is not None:
+        sites = slice(graphs.site_ptr[i], graphs.site_ptr[i + 1])
+        for name, rows in zip(MULTIPLICITIES, (atoms, edges, sites), strict=True):
+            fields[name] = getattr(graphs, name)[rows].astype(np.int64)
+    tensors = {name: torch.from_numpy(array) for name, array in fields.items()}
+    # Stated, because PyG cannot infer it from these fields
+    return Data(**tensors, num_nodes=len(degree))
