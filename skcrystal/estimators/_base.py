@@ -1,11 +1,9 @@
-"""The one fit and predict path of all regressors."""
+"""The one fit path of all regressors."""
 
 from __future__ import annotations
 
 import threading
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,31 +11,31 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch
+from ..nn import CrystalNetwork
 from ..utils._validation import validate_params_of
-from ._data import GraphDataset, prediction_batches, store_of
+from ._data import GraphDataset, store_of
 from ._holdout import split_rows
 from ._inputs import as_graphs
 from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
+from ._predictions import Predictions
 from ._processes import Processes, pick_processes
+from ._score import check_n_targets, masked_r2
 from ._targets import Targets, TargetScaler, check_targets, check_weights
 
 _GENERATORS = threading.Lock()
 
 
-class GNNRegressor(RegressorMixin, SharedParameters, ABC):
+class GNNRegressor(Predictions, RegressorMixin, SharedParameters, ABC):
     """Base of all graph network regressors.
 
     A subclass adds its parameters and gives `_make_network`; it says with
-    ``_needs_vectors`` whether its network reads displacement vectors. Everything else
-    happens here.
+    ``_needs_vectors`` whether its network reads displacement vectors. All training
+    happens here, all prediction in `Predictions`.
     """
 
     _needs_vectors: ClassVar[bool] = False
@@ -142,82 +140,6 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         self.n_iter_ = len(self.history_)
         return self
 
-    def predict(
-        self, X: Any, return_std: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predict the targets of crystals.
-
-        An element that training has not seen is described by its place and properties
-        in the periodic table alone, with a warning.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-            Crystals are turned into graphs as in `fit`.
-        return_std : bool, default=False
-            Whether to also give standard deviations, by Monte Carlo dropout [1]_: the
-            spread of `n_mc_samples` networks thinned by `dropout`. The same ones are
-            drawn at each call, and for every crystal.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`. With `return_std`, the mean
-            over the thinned networks.
-        std : ndarray of the shape of `mean`
-            In the units of `y`; only if `return_std` is True.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        ValueError
-            If graphs were made otherwise than those of `fit`, or crystals are given
-            but it is not known how the graphs of `fit` were made; or if standard
-            deviations are asked of a model without dropout.
-
-        References
-        ----------
-        .. [1] Y. Gal, Z. Ghahramani, ICML 2016, arXiv:1506.02142.
-        """
-        graphs = self._check_predict(X)
-        if not return_std:
-            scaled = self._run(graphs, lambda network, batch: network(batch))
-            mean = self._scaler.inverse(scaled.astype(np.float64))
-            return self._of_crystals(mean, graphs)
-        head = self.net_.module_.head
-        if head.dropout == 0:
-            raise ValueError(
-                "return_std=True needs a model with dropout; fit one with, for "
-                "example, dropout=0.1."
-            )
-        masks = head.draw_masks(self.n_mc_samples, self._mc_seed)
-        samples = self._run(graphs, lambda network, batch: network.sample(batch, masks))
-        samples = samples.astype(np.float64)
-        mean = self._scaler.inverse(samples.mean(axis=1))
-        std = samples.std(axis=1, ddof=1) * self._scaler.scale
-        return self._of_crystals(mean, graphs), self._of_crystals(std, graphs)
-
-    def embed(self, X: Any) -> NDArray[np.float32]:
-        """Pooled features of crystals: their place in what the network has learned.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-
-        Returns
-        -------
-        ndarray of shape (m, hidden_dim)
-            The mean over atom features; not scaled.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        """
-        graphs = self._check_predict(X)
-        return self._run(graphs, lambda network, batch: network.embed(batch))
-
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2, averaged over targets.
 
@@ -238,22 +160,7 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         ValueError
             If `y` does not fit `X` or the number of targets, or has too few labels.
         """
-        predicted = self.predict(X)
-        targets = check_targets(y, len(predicted), allow_empty=True)
-        weights = check_weights(sample_weight, len(predicted))
-        self._check_same_targets(targets)
-        predicted = predicted.reshape(targets.values.shape)
-        known = ~np.isnan(targets.values) & (weights[:, None] > 0)
-        scores = [
-            r2_score(truth[here], guess[here], sample_weight=weights[here])
-            for truth, guess, here in zip(
-                targets.values.T, predicted.T, known.T, strict=True
-            )
-            if here.sum() > 1
-        ]
-        if not scores:
-            raise ValueError("no target has two labels, and R^2 needs two.")
-        return float(np.mean(scores))
+        return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -299,17 +206,9 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
         release(net)
         return net
 
-    def _check_same_targets(self, targets: Targets) -> None:
-        found, expected = targets.values.shape[1], len(self._scaler.mean)
-        if found != expected:
-            raise ValueError(
-                f"y has {found} targets, but the model was fitted on {expected} "
-                f"({', '.join(self.target_names_)})."
-            )
-
     def _check_goes_on(self, targets: Targets) -> None:
         """Check that the network of the last fit can be trained on."""
-        self._check_same_targets(targets)
+        check_n_targets(targets.values.shape[1], self.target_names_)
         for name, value in self._get_architecture().items():
             if value != self._architecture[name]:
                 raise ValueError(
@@ -317,6 +216,14 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
                     f"{self._architecture[name]!r}, which cannot become {value!r}; set "
                     "warm_start=False to start anew."
                 )
+        gaussian = self.net_.module_.gaussian
+        if gaussian != (self.loss == "gaussian_nll"):
+            kind, keep = ("with", "") if gaussian else ("without", "another loss than ")
+            raise ValueError(
+                f"warm_start=True goes on with a network {kind} variances, which "
+                f'loss={self.loss!r} cannot train; keep {keep}loss="gaussian_nll", or '
+                "set warm_start=False to start anew."
+            )
 
     def _per_atom(self, values: NDArray, n_sites: NDArray) -> NDArray:
         """Targets as the network gives them: a mean over atoms if pooled by sum."""
@@ -328,52 +235,10 @@ class GNNRegressor(RegressorMixin, SharedParameters, ABC):
             hidden_dim=self.hidden_dim,
             n_targets=len(self._scaler.mean),
             dropout=self.dropout,
+            dropout_conv=self.dropout_conv,
             pooling=self.pooling_,
+            gaussian=self.loss == "gaussian_nll",
         )
-
-    # Steps of predict
-
-    def _check_predict(self, X: Any) -> CrystalGraphs:
-        check_is_fitted(self, "net_")
-        graphs = as_graphs(
-            X,
-            settings=self.graph_settings_,
-            vectors=self._needs_vectors,
-            build=self.graph_settings_ is not None,
-        )
-        unseen = np.setdiff1d(graphs.atomic_numbers, self.elements_)
-        if len(unseen):
-            from pymatgen.core import Element
-
-            symbols = ", ".join(Element.from_Z(int(z)).symbol for z in unseen)
-            warnings.warn(
-                f"X holds elements that the model was not trained on: {symbols}. Only "
-                "their place and properties in the periodic table speak for them; "
-                "treat these predictions with care.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return graphs
-
-    def _of_crystals(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
-        """Give what the network says the meaning and the shape of `y`."""
-        if self.pooling_ == "sum":
-            values = values * graphs.n_sites[:, None]
-        return values[:, 0] if self._is_1d else values
-
-    def _run(
-        self,
-        graphs: CrystalGraphs,
-        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
-    ) -> NDArray[np.float32]:
-        network = self.net_.module_.eval()
-        store = store_of(graphs, self.net_.device)
-        with torch.inference_mode():
-            parts = [
-                function(network, store.gather(rows)).cpu()
-                for rows in prediction_batches(graphs, self.net_.device)
-            ]
-        return torch.cat(parts).numpy()
 
 
 def _reach(graphs: CrystalGraphs) -> float:

@@ -7,6 +7,8 @@ from skorch.callbacks import Callback
 class TargetErrors(Callback):
     """Record the mean absolute error of each target on the held-back part.
 
+    Predictions begin with a column a target; variances after them are not read.
+
     Parameters
     ----------
     names : list of str
@@ -29,7 +31,8 @@ class TargetErrors(Callback):
         for graphs, (label, weight) in zip(*batch, strict=True):
             # A piece's weights are scaled by its part of the batch.
             weight = weight * (len(y_pred) / len(graphs))
-            error = (y_pred[start : start + len(graphs)] - label).abs()
+            predicted = y_pred[start : start + len(graphs), : label.shape[1]]
+            error = (predicted - label).abs()
             self._error += (error * weight).sum(0)
             self._count += weight.sum(0)
             start += len(graphs)

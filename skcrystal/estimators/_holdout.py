@@ -1,35 +1,44 @@
 """A part of the training set, held back."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graphs import CrystalGraphs
+from ..graphs._structures import iter_crystals
+from ._inputs import holds_data
 
 _BLOCK = 4096
 
 
-def formula_ids(graphs: CrystalGraphs) -> NDArray[np.int64]:
+def formula_groups(X: Any) -> NDArray[np.int64]:
     """Number the reduced formulas of n crystals: equal formula, equal number.
 
     Parameters
     ----------
-    graphs : CrystalGraphs
+    X : CrystalGraphs, or sequence of n crystals or PyG Data
 
     Returns
     -------
     ndarray of shape (n,)
     """
-    numbers = graphs.to_sites(graphs.atomic_numbers)
+    if not isinstance(X, CrystalGraphs) and holds_data(X):
+        X = CrystalGraphs.from_data_list(list(X))
+    if isinstance(X, CrystalGraphs):
+        numbers, ptr = X.to_sites(X.atomic_numbers), X.site_ptr
+    else:
+        crystals = [crystal.atomic_numbers for crystal in iter_crystals(X)]
+        numbers, ptr = np.concatenate(crystals), np.cumsum([0, *map(len, crystals)])
+    n = len(ptr) - 1
     ids: dict[bytes, int] = {}
-    found = np.empty(len(graphs), dtype=np.int64)
+    found = np.empty(n, dtype=np.int64)
     # A crystal takes half a kilobyte here, which for all at once would be much.
-    for start in range(0, len(graphs), _BLOCK):
-        stop = min(start + _BLOCK, len(graphs))
-        n_sites = graphs.n_sites[start:stop]
-        crystal = np.repeat(np.arange(stop - start), n_sites)
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        crystal = np.repeat(np.arange(stop - start), np.diff(ptr[start : stop + 1]))
         counts = np.zeros((stop - start, 119), dtype=np.int32)
-        sites = slice(graphs.site_ptr[start], graphs.site_ptr[stop])
-        np.add.at(counts, (crystal, numbers[sites]), 1)
+        np.add.at(counts, (crystal, numbers[ptr[start] : ptr[stop]]), 1)
         counts //= np.gcd.reduce(counts, axis=1)[:, None]
         for i, row in enumerate(counts, start):
             found[i] = ids.setdefault(row.tobytes(), len(ids))
@@ -61,7 +70,7 @@ def hold_back(
     ValueError
         If there are fewer than two formulas.
     """
-    group = formula_ids(graphs)
+    group = formula_groups(graphs)
     sizes = np.bincount(group)
     if len(sizes) < 2:
         raise ValueError(

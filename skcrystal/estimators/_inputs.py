@@ -42,7 +42,7 @@ def as_graphs(
     """
     if isinstance(X, CrystalGraphs):
         graphs = X
-    elif _holds_data(X):
+    elif holds_data(X):
         graphs = CrystalGraphs.from_data_list(list(X))
     elif not build:
         raise ValueError(
@@ -69,7 +69,8 @@ def as_graphs(
     return graphs
 
 
-def _holds_data(X: Any) -> bool:
+def holds_data(X: Any) -> bool:
+    """Whether a sequence holds PyG graphs."""
     if not hasattr(X, "__len__") or len(X) == 0:
         return False
     first = getattr(X, "iloc", X)

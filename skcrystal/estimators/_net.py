@@ -112,7 +112,14 @@ def make_net(
         )
     if valid is not None:
         callbacks.append(TargetErrors(model.target_names_, model._scaler.scale))
-        callbacks.append(EarlyStopping(patience=model.n_iter_no_change, load_best=True))
+        callbacks.append(
+            EarlyStopping(
+                patience=model.n_iter_no_change,
+                load_best=True,
+                # A likelihood may be of either sign, which shares of it cannot be.
+                threshold_mode="abs" if model.loss == "gaussian_nll" else "rel",
+            )
+        )
     # Users' callbacks keep state; the parameter must stay as it was given.
     callbacks += copy.deepcopy(list(model.callbacks or []))
     return processes.make_net(

@@ -18,13 +18,22 @@ T = TypeVar("T", bound=type)
 _PARAMETERS = """\
     dropout : float, default=0.0
         Probability of dropping a feature in the head.
+    dropout_conv : float, default=0.0
+        Probability of dropping a feature in each layer of message passing, for all
+        atoms of a crystal alike. ``predict(return_std=True)`` then takes
+        `n_mc_samples` times as long as a plain prediction.
     n_mc_samples : int, default=20
-        Thinned networks that ``predict(return_std=True)`` draws.
+        Thinned networks that ``predict(return_std=True)`` draws, with either dropout.
     pooling : {"mean", "sum"}, default="mean"
         Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
         shares for extensive ones (eV, Å^3), exact for any supercell.
-    loss : {"mae", "mse", "huber"}, default="mae"
-        Mean absolute, mean squared or Huber error of the standardised targets.
+    loss : {"mae", "mse", "huber", "gaussian_nll"}, default="mae"
+        Mean absolute, mean squared or Huber error of the standardised targets; or the
+        negative log likelihood of a Gaussian, whose variance the network then gives
+        beside the mean: how far labels scatter, crystal by crystal. In training it is
+        weighted by the root of the variance, so that means are learned as well as with
+        other losses. A network that knows its training labels by heart expects others
+        to scatter as little: set `dropout` and `dropout_conv` too.
     max_epochs : int, default=100
         Passes over the training set; at most, with `early_stopping`.
     batch_size : int, default=64
@@ -68,7 +77,8 @@ _ATTRIBUTES = """\
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the network.
     history_ : DataFrame
-        One row an epoch: ``train_loss`` and ``valid_loss`` on standardised targets,
+        One row an epoch: ``train_loss`` and ``valid_loss`` on standardised targets (the
+        likelihood without weights in the latter),
         ``valid_mae_<target>`` in the target's unit, ``lr``, ``seconds``.
     n_iter_ : int
         Number of epochs run.
@@ -90,6 +100,7 @@ class SharedParameters(BaseEstimator):
         "hidden_dim": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "dropout_conv": [Interval(Real, 0, 1, closed="left")],
         "n_mc_samples": [Interval(Integral, 2, None, closed="left")],
         "pooling": [StrOptions({"mean", "sum"})],
         "loss": [StrOptions(set(LOSSES))],
@@ -141,6 +152,7 @@ class SharedParameters(BaseEstimator):
         hidden_dim: int = 64,
         n_layers: int = 3,
         dropout: float = 0.0,
+        dropout_conv: float = 0.0,
         n_mc_samples: int = 20,
         pooling: str = "mean",
         loss: str = "mae",
@@ -164,6 +176,7 @@ class SharedParameters(BaseEstimator):
         self.hidden_dim = hidden_dim
         self.n_layers = n_layers
         self.dropout = dropout
+        self.dropout_conv = dropout_conv
         self.n_mc_samples = n_mc_samples
         self.pooling = pooling
         self.loss = loss

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from ._aggregate import gated_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
+from ._dropout import Drop, keep
 from ._network import CrystalNetwork
 from ._radial import RadialGrid, radial_grid
 
@@ -78,7 +79,7 @@ class CGCNN(CrystalNetwork):
         Number of Gaussians; at 8 Å, 41 is the published 0.2 Å spacing.
     n_layers : int
         Number of convolutions.
-    hidden_dim, n_targets, dropout, pooling
+    **shared
         See ``CrystalNetwork``.
     """
 
@@ -94,12 +95,12 @@ class CGCNN(CrystalNetwork):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(n_layers))
 
-    def atoms(self, batch: GraphBatch) -> Tensor:
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         bond = self.basis(grid.points)
         fade = cosine_cutoff(batch.distances, self.cutoff)
         fade = fade.index_select(0, batch.distance_class)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = x + F.silu(norm(convolution(x, bond, batch, fade, grid)))
+            x = x + drop(F.silu(norm(convolution(x, bond, batch, fade, grid))))
         return x

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from ._aggregate import neighbor_sum, segment_sum
 from ._basis import cosine_cutoff
 from ._batch import GraphBatch
+from ._dropout import Drop, keep
 from ._network import CrystalNetwork
 
 
@@ -78,7 +79,7 @@ class GCN(CrystalNetwork):
         the network does not see distances at all.
     n_layers : int
         Number of convolutions.
-    hidden_dim, n_targets, dropout, pooling
+    **shared
         See ``CrystalNetwork``.
     """
 
@@ -92,7 +93,7 @@ class GCN(CrystalNetwork):
             NormalizedConvolution(shared["hidden_dim"]) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch) -> Tensor:
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         if self.edge_weight == "distance":
             weight = cosine_cutoff(batch.distances, self.cutoff)
             weight = weight.index_select(0, batch.distance_class)
@@ -101,5 +102,7 @@ class GCN(CrystalNetwork):
         loop, weight = normalized_weights(weight, batch)
         x = self.elements(batch.atomic_numbers)
         for convolution in self.convolutions:
-            x = F.relu(convolution(x, loop, weight, batch))
+            # Nothing is added here, so features themselves are dropped: after a layer,
+            # not before it as in the original, where elements would go unseen.
+            x = drop(F.relu(convolution(x, loop, weight, batch)))
         return x

@@ -9,7 +9,40 @@ _POINTWISE = {
     "mse": F.mse_loss,
     "huber": F.smooth_l1_loss,
 }
-LOSSES = frozenset(_POINTWISE)
+LOSSES = frozenset({*_POINTWISE, "gaussian_nll"})
+
+_BETA = 0.5  # the best of both kinds of error in [1]_ of `gaussian_nll`, and here
+
+
+def gaussian_nll(predicted: Tensor, label: Tensor, beta: float = 0.0) -> Tensor:
+    """Negative log likelihood of labels up to a constant, times a weight.
+
+    By its gradient a label pulls at its mean with the inverse of its variance. Where a
+    network is not good yet it takes the variance to be large, and so does not become
+    better. The weight, ``variance ** beta`` taken for a constant, makes up for this
+    [1]_: with 0 there is none, with 1 means are learned as with squared errors.
+
+    Parameters
+    ----------
+    predicted : Tensor of shape (B, 2 T)
+        Means, then variances.
+    label : Tensor of shape (B, T)
+    beta : float, default=0.0
+
+    Returns
+    -------
+    Tensor of shape (B, T)
+
+    References
+    ----------
+    .. [1] M. Seitzer, A. Tavakoli, D. Antic, G. Martius, "On the Pitfalls of
+       Heteroscedastic Uncertainty Estimation with Probabilistic Neural Networks", ICLR
+       2022, arXiv:2203.09168.
+    """
+    mean, variance = predicted.chunk(2, dim=1)
+    # torch's own looks for negative variances, for which every step waits on a GPU.
+    loss = 0.5 * (variance.log() + (label - mean) ** 2 / variance)
+    return loss * variance.detach() ** beta if beta else loss
 
 
 class MaskedLoss(nn.Module):
@@ -17,8 +50,9 @@ class MaskedLoss(nn.Module):
 
     Parameters
     ----------
-    kind : {"mae", "mse", "huber"}
-        Huber's has its corner at one standard deviation.
+    kind : {"mae", "mse", "huber", "gaussian_nll"}
+        Huber's has its corner at one standard deviation. The last is for networks with
+        ``gaussian=True``; weighted for training, plain in evaluation.
     """
 
     def __init__(self, kind: str) -> None:
@@ -26,12 +60,16 @@ class MaskedLoss(nn.Module):
         self.kind = kind
 
     def forward(self, predicted: Tensor, truth: tuple[Tensor, Tensor]) -> Tensor:
-        """Predictions (B, T), and labels and weights (B, T) as a pair, to a scalar.
+        """Outputs (B, K), and labels and weights (B, T) as a pair, to a scalar.
 
         Weights are zero where a label is missing, and one in the mean over the
         training set; dividing by the batch's own sum instead would give the labels of
         a batch that holds few of them more than their share.
         """
         label, weight = truth
-        error = _POINTWISE[self.kind](predicted, label, reduction="none")
+        if self.kind == "gaussian_nll":
+            # Large variances would make a weighted loss small: no measure of progress.
+            error = gaussian_nll(predicted, label, _BETA if self.training else 0.0)
+        else:
+            error = _POINTWISE[self.kind](predicted, label, reduction="none")
         return torch.mean(error * weight)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ._attention import attention_sum
 from ._basis import GaussianBasis
 from ._batch import GraphBatch
+from ._dropout import Drop, keep
 from ._network import CrystalNetwork
 from ._radial import RadialGrid, radial_grid
 
@@ -86,7 +87,7 @@ class MEGNet(CrystalNetwork):
         Number of attention blocks.
     n_heads : int
         Number of attention heads.
-    hidden_dim, n_targets, dropout, pooling
+    **shared
         See ``CrystalNetwork``.
     """
 
@@ -102,12 +103,12 @@ class MEGNet(CrystalNetwork):
             _AttentionBlock(hidden_dim, n_heads) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch) -> Tensor:
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         x = self.encode_atom(self.elements(batch.atomic_numbers))
         grid = radial_grid(batch.distances, self.basis.width)
         bond = self.encode_bond(self.basis(grid.points))
         for block in self.blocks:
-            x = block(x, bond, batch, grid)
+            x = block(x, bond, batch, grid, drop)
         return x
 
 
@@ -120,10 +121,10 @@ class _AttentionBlock(nn.Module):
         self.update = _two_layers(hidden_dim, hidden_dim)
 
     def forward(
-        self, x: Tensor, bond: Tensor, batch: GraphBatch, grid: RadialGrid
+        self, x: Tensor, bond: Tensor, batch: GraphBatch, grid: RadialGrid, drop: Drop
     ) -> Tensor:
-        x = x + self.attention(self.before_attention(x), bond, batch, grid)
-        return x + self.update(self.before_update(x))
+        x = x + drop(self.attention(self.before_attention(x), bond, batch, grid))
+        return x + drop(self.update(self.before_update(x)))
 
 
 def _two_layers(n_in: int, n_out: int) -> nn.Sequential:

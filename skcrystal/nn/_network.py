@@ -1,11 +1,20 @@
 """What all crystal networks share: elements in, pooled crystal, head."""
 
+from __future__ import annotations
+
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ._aggregate import segment_sum
 from ._batch import GraphBatch
+from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
 from ._elements import ElementEmbedding
 from ._head import Head
+
+# Of standardised targets: no label is taken to be known to better than a thousandth of
+# the spread of all, so that one which is fitted exactly does not outweigh all others.
+_LEAST_VARIANCE = 1e-6
 
 
 class CrystalNetwork(nn.Module):
@@ -16,7 +25,7 @@ class CrystalNetwork(nn.Module):
     hidden_dim : int
         Width of the atom features.
     n_targets : int
-        Number of outputs T.
+        Number of targets T.
     dropout : float
         Probability of dropping a feature, before and inside the head.
     pooling : {"mean", "sum"}
@@ -24,18 +33,46 @@ class CrystalNetwork(nn.Module):
         intensive targets. ``"sum"`` maps each atom to its share of the targets, which
         then add up exactly: for extensive ones. The network returns the mean share;
         times the number of atoms it is the sum.
+    dropout_conv : float, default=0.0
+        Probability of dropping a feature in each layer of message passing.
+    gaussian : bool, default=False
+        Whether to give a variance beside each target.
+
+    Attributes
+    ----------
+    n_outputs : int
+        Columns K of the output: T means, then T variances if `gaussian`.
     """
 
     def __init__(
-        self, *, hidden_dim: int, n_targets: int, dropout: float, pooling: str
+        self,
+        *,
+        hidden_dim: int,
+        n_targets: int,
+        dropout: float,
+        pooling: str,
+        dropout_conv: float = 0.0,
+        gaussian: bool = False,
     ) -> None:
         super().__init__()
+        self.dropout = dropout
+        self.dropout_conv = dropout_conv
         self.pooling = pooling
+        self.gaussian = gaussian
+        self.n_outputs = 2 * n_targets if gaussian else n_targets
         self.elements = ElementEmbedding(hidden_dim)
-        self.head = Head(hidden_dim, n_targets, dropout)
+        self.head = Head(hidden_dim, self.n_outputs)
 
-    def atoms(self, batch: GraphBatch) -> Tensor:
-        """Features of each atom in its surroundings, (N, hidden_dim)."""
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+        """Features of each atom in its surroundings, (N, hidden_dim).
+
+        Parameters
+        ----------
+        batch : GraphBatch
+        drop : callable
+            To be called on what each layer adds to atom features, (N, hidden_dim), or
+            on the features themselves where nothing is added: it drops some of them.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no atoms()")
 
     def embed(self, batch: GraphBatch) -> Tensor:
@@ -43,26 +80,59 @@ class CrystalNetwork(nn.Module):
         return mean_over_atoms(self.atoms(batch), batch)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Outputs of each crystal, (B, n_targets); per atom if pooled by sum."""
+        """Outputs of each crystal, (B, K); per atom if pooled by sum."""
+        of_atoms = batch.crystal, len(batch)
+        x = self.atoms(batch, self._training_drop(self.dropout_conv, *of_atoms))
         if self.pooling == "sum":
-            shares = self.head(self.atoms(batch), batch.crystal, len(batch))
-            return mean_over_atoms(shares, batch)
-        return self.head(self.embed(batch))
+            shares = self.head(x, self._training_drop(self.dropout, *of_atoms))
+            return self._outputs(mean_over_atoms(shares, batch))
+        x = mean_over_atoms(x, batch)
+        return self._outputs(self.head(x, self._training_drop(self.dropout)))
 
-    def sample(self, batch: GraphBatch, masks: Tensor) -> Tensor:
-        """Outputs under dropout, (B, S, n_targets); the layers below it run once.
+    def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
+        """Draw thinned networks for `sample`: what each of them drops."""
+        weight = self.head.hidden.weight
+        return ThinnedNetworks(
+            n_networks,
+            hidden_dim=weight.shape[1],
+            dropout=self.dropout,
+            dropout_conv=self.dropout_conv,
+            seed=seed,
+            device=weight.device,
+        )
 
-        Parameters
-        ----------
-        batch : GraphBatch
-        masks : Tensor of shape (2, S, hidden_dim)
-            From ``head.draw_masks``.
+    def sample(self, batch: GraphBatch, thinned: ThinnedNetworks) -> Tensor:
+        """Outputs of each crystal from S thinned networks, (B, S, K).
+
+        Layers below the head run once for each network that drops features there, and
+        once for all if none does.
         """
+        drops = thinned.layers()
+        masks = thinned.head.chunk(len(drops), dim=1)
+        parts = [
+            self._sample_head(self.atoms(batch, drop), batch, of_head)
+            for drop, of_head in zip(drops, masks, strict=True)
+        ]
+        return self._outputs(torch.cat(parts, dim=1))
+
+    def _sample_head(self, x: Tensor, batch: GraphBatch, masks: Tensor) -> Tensor:
         if self.pooling == "sum":
-            shares = self.head.sample(self.atoms(batch), masks)
+            shares = self.head.sample(x, masks)
             mean = mean_over_atoms(shares.flatten(1), batch)
             return mean.view(len(batch), *shares.shape[1:])
-        return self.head.sample(self.embed(batch), masks)
+        return self.head.sample(mean_over_atoms(x, batch), masks)
+
+    def _training_drop(self, probability: float, *rows_of: object) -> Drop:
+        if not (self.training and probability):
+            return keep
+        return CrystalDropout(probability, *rows_of)
+
+    def _outputs(self, raw: Tensor) -> Tensor:
+        """Make variances of the latter half of (..., K) if there are any."""
+        if not self.gaussian:
+            return raw
+        mean, spread = raw.chunk(2, dim=-1)
+        return torch.cat([mean, F.softplus(spread) + _LEAST_VARIANCE], dim=-1)
 
 
 def mean_over_atoms(x: Tensor, batch: GraphBatch) -> Tensor:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from ._aggregate import filtered_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
+from ._dropout import Drop, keep
 from ._network import CrystalNetwork
 from ._radial import RadialGrid, radial_grid
 
@@ -87,7 +88,7 @@ class SchNet(CrystalNetwork):
         Number of Gaussians.
     n_layers : int
         Number of interaction blocks.
-    hidden_dim, n_targets, dropout, pooling
+    **shared
         See ``CrystalNetwork``.
     """
 
@@ -100,11 +101,11 @@ class SchNet(CrystalNetwork):
             Interaction(hidden_dim, n_basis) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch) -> Tensor:
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         basis = self.basis(grid.points)
         envelope = cosine_cutoff(batch.distances, self.cutoff)
         for interaction in self.interactions:
-            x = x + interaction(x, basis, envelope, batch, grid)
+            x = x + drop(interaction(x, basis, envelope, batch, grid))
         return x

@@ -121,6 +121,7 @@ def test_weights_of_no_use(model, small, small_graphs, weight, message):
         {"hidden_dim": 0},
         {"n_layers": 2.5},
         {"dropout": 1.0},
+        {"dropout_conv": 1.0},
         {"pooling": "max"},
         {"loss": "rmse"},
         {"max_epochs": 0},

@@ -72,7 +72,10 @@ def data():
 def test_two_processes_match_one(tmp_path, data):
     pytest.importorskip("accelerate")
     X, y = data
-    models = [m.set_params(early_stopping=i == 1) for i, m in enumerate(MODELS)]
+    models = [
+        clone(MODELS[0]).set_params(loss="gaussian_nll"),
+        clone(MODELS[1]).set_params(early_stopping=True),
+    ]
     for model, first, second in zip(models, *launch(tmp_path, models, 0), strict=True):
         alone = clone(model).set_params(device="cpu", random_state=0).fit(X, y)
         expected = alone.predict(X)

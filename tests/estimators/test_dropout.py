@@ -6,17 +6,44 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from pymatgen.core import Structure
 from sklearn.base import clone
 
-from skcrystal import CrystalGraphTransformer
-from skcrystal.nn import Head
+from skcrystal import CGCNNRegressor, CrystalGraphTransformer
+from skcrystal.estimators import _data as data_module
+from skcrystal.nn import CrystalDropout, Head
+
+KINDS = {
+    "head": {"dropout": 0.3},
+    "layers": {"dropout_conv": 0.2},
+    "both": {"dropout": 0.3, "dropout_conv": 0.2, "loss": "gaussian_nll"},
+}
 
 
-@pytest.fixture(params=["mean", "sum"])
+@pytest.fixture(
+    params=[("mean", kind) for kind in KINDS] + [("sum", "head"), ("sum", "layers")],
+    ids="-".join,
+)
 def dropping(request, model, small, small_graphs):
-    model.set_params(dropout=0.3, pooling=request.param, max_epochs=5)
-    y = small[1] * (small_graphs.n_sites[:, None] if request.param == "sum" else 1)
+    pooling, kind = request.param
+    model.set_params(pooling=pooling, max_epochs=5, **KINDS[kind])
+    y = small[1] * (small_graphs.n_sites[:, None] if pooling == "sum" else 1)
     return model.fit(small_graphs, y), y
+
+
+def count_trunk_runs(model, graphs, monkeypatch):
+    """How often message passing runs in a prediction with standard deviations."""
+    network, runs = type(model.net_.module_), []
+    atoms = network.atoms
+
+    def counted(*args):
+        runs.append(args)
+        return atoms(*args)
+
+    monkeypatch.setattr(network, "atoms", counted)
+    model.predict(graphs, return_std=True)
+    monkeypatch.undo()
+    return len(runs)
 
 
 def test_std_is_positive_and_reproducible(dropping, small, small_graphs):
@@ -41,6 +68,14 @@ def test_std_of_a_crystal_does_not_depend_on_the_others(dropping, small, small_g
     assert_allclose(some_std, std[[7, 3]], atol=1e-5, rtol=1e-5)
 
 
+def test_std_does_not_depend_on_pieces(dropping, small_graphs, monkeypatch):
+    model, _ = dropping
+    whole = model.predict(small_graphs, return_std=True)
+    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    pieces = model.predict(small_graphs, return_std=True)
+    assert_allclose(pieces, whole, atol=1e-5, rtol=1e-5)
+
+
 def test_std_depends_neither_on_merging_nor_on_the_cell(dropping, small):
     model, _ = dropping
     crystals = small[0][:5]
@@ -50,6 +85,9 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(dropping, small):
         model.predict(every_site, return_std=True), (mean, std), strict=True
     ):
         assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
+    turned = [Structure.from_sites(list(reversed(c))) for c in crystals]
+    found = model.predict(turned, return_std=True)
+    assert_allclose(found, (mean, std), atol=1e-5, rtol=1e-5)
     n = 2 if model.pooling == "sum" else 1
     doubled = model.predict([c * (1, 2, 1) for c in crystals], return_std=True)
     assert_allclose(doubled[0], n * mean, atol=2e-5, rtol=1e-5)
@@ -60,14 +98,15 @@ def test_samples_are_what_dropout_gives_in_training(dropping, small_graphs):
     """Mean and spread of thinned networks agree with those of torch's dropout."""
     model, _ = dropping
     model.set_params(n_mc_samples=3000)
-    mean, std = model.predict(small_graphs[:3], return_std=True)
+    kind = "components" if model.loss == "gaussian_nll" else "std"
+    mean, std, *_ = model.predict(small_graphs[:3], **{f"return_{kind}": True})
     from skcrystal.estimators._data import store_of
 
     network = model.net_.module_.train()
     batch = store_of(small_graphs[:3], "cpu").gather(np.arange(3))
     torch.manual_seed(0)
     with torch.no_grad():
-        samples = np.stack([network(batch).numpy() for _ in range(3000)])
+        samples = np.stack([network(batch)[:, :2].numpy() for _ in range(3000)])
     network.eval()
     size = small_graphs.n_sites[:3, None] if model.pooling == "sum" else 1
     spread = samples.std(0) * model._scaler.scale * size
@@ -76,14 +115,39 @@ def test_samples_are_what_dropout_gives_in_training(dropping, small_graphs):
     assert (np.abs(mean - expected) < 5 * spread / 3000**0.5 * 2**0.5).all()
 
 
-def test_more_dropout_is_more_spread(model, small, small_graphs):
+@pytest.mark.parametrize("where", ["dropout", "dropout_conv"])
+def test_more_dropout_is_more_spread(model, small, small_graphs, where):
     spreads = []
     for dropout in (0.02, 0.4):
-        model.set_params(dropout=dropout).fit(small_graphs, small[1][:, 0])
+        model.set_params(**{where: dropout}).fit(small_graphs, small[1][:, 0])
         mean, std = model.predict(small_graphs, return_std=True)
         assert mean.shape == std.shape == (40,)
         spreads.append(std.mean())
     assert spreads[0] < 0.7 * spreads[1]
+
+
+def test_layers_run_once_unless_they_drop(model, small, small_graphs, monkeypatch):
+    model.set_params(n_mc_samples=7, dropout=0.1).fit(small_graphs, small[1])
+    assert count_trunk_runs(model, small_graphs, monkeypatch) == 1
+    model.set_params(dropout_conv=0.1).fit(small_graphs, small[1])
+    assert count_trunk_runs(model, small_graphs, monkeypatch) == 7
+
+
+def test_dropout_of_layers_acts_in_training_alone(model, small, small_graphs):
+    plain = clone(model).fit(small_graphs, small[1])
+    model.set_params(dropout_conv=0.3).fit(small_graphs, small[1])
+    assert not np.allclose(model.predict(small_graphs), plain.predict(small_graphs))
+    # The same weights without any dropout
+    plain.net_.module_.load_state_dict(model.net_.module_.state_dict())
+    assert_array_equal(plain.predict(small_graphs), model.predict(small_graphs))
+    assert_array_equal(plain.embed(small_graphs), model.embed(small_graphs))
+
+
+def test_warm_start_keeps_its_dropout(small, small_graphs):
+    model = CGCNNRegressor(hidden_dim=4, max_epochs=1, warm_start=True)
+    model.fit(small_graphs, small[1])
+    with pytest.raises(ValueError, match=r"network of dropout_conv=0\.0.*0\.1"):
+        model.set_params(dropout_conv=0.1).fit(small_graphs, small[1])
 
 
 def test_without_dropout_the_error_says_what_to_set(fitted, small_graphs):
@@ -92,9 +156,9 @@ def test_without_dropout_the_error_says_what_to_set(fitted, small_graphs):
 
 
 def test_atoms_of_a_crystal_share_what_is_dropped():
-    head = Head(6, 2, dropout=0.5).train()
-    rows = torch.ones(5, 6)
-    out = head(rows, torch.tensor([0, 0, 0, 1, 1], dtype=torch.int32), 2)
+    torch.manual_seed(0)
+    crystal = torch.tensor([0, 0, 0, 1, 1], dtype=torch.int32)
+    out = Head(6, 2)(torch.ones(5, 6), CrystalDropout(0.5, crystal, 2))
     assert torch.equal(out[0], out[1])
     assert torch.equal(out[0], out[2])
     assert torch.equal(out[3], out[4])

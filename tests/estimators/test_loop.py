@@ -96,7 +96,8 @@ def test_shares_of_a_batch_add_up_to_it(dataset, n_processes):
     torch.testing.assert_close(torch.tensor(shares).mean(0), torch.stack(whole))
 
 
-def test_training_asks_the_device_once_an_epoch(small, small_graphs):
+@pytest.mark.parametrize("loss", ["mae", "gaussian_nll"])
+def test_training_asks_the_device_once_an_epoch(small, small_graphs, loss):
     """Every read of a value makes the host wait until the device has computed it."""
 
     class CountReads(TorchDispatchMode):
@@ -110,7 +111,7 @@ def test_training_asks_the_device_once_an_epoch(small, small_graphs):
     reads = []
     for batch_size in (20, 4):
         model = CGCNNRegressor(
-            hidden_dim=8, n_layers=1, max_epochs=2, batch_size=batch_size
+            hidden_dim=8, n_layers=1, max_epochs=2, batch_size=batch_size, loss=loss
         )
         with CountReads() as count:
             model.fit(small_graphs, small[1])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from networks import BASIS, CUTOFF, HIDDEN, NETWORKS
+from networks import BASIS, CUTOFF, HIDDEN, NETWORKS, SHARED
 from pymatgen.core import Lattice, Structure
 from torch.nn import functional as F
 from torch_geometric.nn import CGConv, GATv2Conv, GCNConv
@@ -240,6 +240,43 @@ def test_every_parameter_learns(batch, name):
     assert still == []
     zero = [n for n, p in network.named_parameters() if not p.grad.any()]
     assert zero == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_drops_what_it_is_told_to(batch, name):
+    network = NETWORKS[name](pooling="mean")
+    shapes = []
+
+    def drop(x):
+        shapes.append(x.shape)
+        return x
+
+    assert torch.equal(network.atoms(batch, drop), network.atoms(batch))
+    assert len(shapes) >= SHARED["n_layers"]
+    assert set(shapes) == {(len(batch.atomic_numbers), HIDDEN)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_dropout_of_layers_differs_between_crystals_and_passes(batch, name):
+    twice = replace(batch, atomic_numbers=torch.full_like(batch.atomic_numbers, 11))
+    network = NETWORKS[name](pooling="mean", dropout_conv=0.5).train()
+    first, second = network(twice), network(twice)
+    assert not torch.allclose(first, second)
+    network.eval()
+    assert torch.equal(network(twice), network(twice))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_thinned_networks_are_the_same_of_every_batch(batch, name):
+    network = NETWORKS[name](pooling="sum", dropout_conv=0.5, gaussian=True).eval()
+    thinned = network.thin(5, seed=3)
+    samples = network.sample(batch, thinned)
+    assert samples.shape == (len(batch), 5, 4)
+    assert torch.equal(network.sample(batch, thinned), samples)
+    assert torch.equal(network.sample(batch, network.thin(5, seed=3)), samples)
+    assert not torch.allclose(network.sample(batch, network.thin(5, seed=4)), samples)
+    assert (samples.std(1) > 0).any(0).all()
+    assert (samples[..., 2:] > 0).all()
 
 
 @pytest.mark.parametrize("name", ["CGCNN", "SchNet", "GCN"])

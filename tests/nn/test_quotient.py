@@ -30,15 +30,17 @@ def batches(request):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
+@pytest.mark.parametrize("dropout_conv", [0.0, 0.3])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_predictions_and_gradients_agree_in_every_lattice_system(
-    batches, name, pooling
+    batches, name, dropout_conv, pooling
 ):
     torch.manual_seed(0)
-    network = NETWORKS[name](pooling=pooling)
+    network = NETWORKS[name](pooling=pooling, dropout_conv=dropout_conv)
     outputs, gradients = [], []
     for batch in batches:
         network.zero_grad()
+        torch.manual_seed(1)  # drops the same of both
         output = network(batch)
         # A sum of squares would be blind to what cancels between crystals.
         (

@@ -1,0 +1,302 @@
+"""Several models of one kind: better than one, and they say where they disagree."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from ..graphs import CrystalGraphs
+from ..utils._random import seed_estimator
+from ..utils._validation import Interval, validate_params_of
+from ._prefix import fit_prefix, rejoin, separate, transform
+from ._score import masked_r2
+from ._targets import check_targets, check_weights
+
+_DRAWS = 100  # bootstrap draws until every target has a label
+
+
+class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """Deep ensemble: models that differ in their random numbers alone [1]_.
+
+    Its prediction is their mean, its standard deviation their spread. What comes
+    before the network in a pipeline runs once, and all members share its graphs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A regressor or a pipeline that ends in one.
+    n_estimators : int, default=5
+        Number of members.
+    n_jobs : int or None, default=None
+        Members trained at the same time, by joblib and so by any of its backends. The
+        result does not depend on it.
+    bootstrap : bool, default=False
+        Whether each member sees crystals drawn with replacement, instead of all.
+        Initial weights and order of batches already make members differ.
+    random_state : int, RandomState or None, default=None
+        Decides the members' own `random_state`, and what is drawn.
+    verbose : int, default=0
+        joblib's: how much to tell of members done.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        The fitted members, each of the form of `estimator`. Pipelines share their
+        first steps.
+    target_names_ : list of str
+        From the columns of `y`.
+
+    References
+    ----------
+    .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, NeurIPS 2017,
+       arXiv:1612.01474.
+
+    Examples
+    --------
+    >>> from skcrystal import CGCNNRegressor, EnsembleRegressor
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> X, y = load_pbe_prototypes(return_X_y=True)
+    >>> model = EnsembleRegressor(CGCNNRegressor(max_epochs=2), random_state=0)
+    >>> mean, std = model.fit(X[:64], y[:64]).predict(X[:3], return_std=True)
+    >>> mean.shape, std.shape
+    ((3, 2), (3, 2))
+    """
+
+    _passes_graphs_on: ClassVar[bool] = True
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "estimator": [BaseEstimator],
+        "n_estimators": [Interval(Integral, 2, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "bootstrap": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        n_estimators: int = 5,
+        *,
+        n_jobs: int | None = None,
+        bootstrap: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.n_estimators = n_estimators
+        self.n_jobs = n_jobs
+        self.bootstrap = bootstrap
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EnsembleRegressor:
+        """Train all members.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of n crystals
+        y : array-like of shape (n,) or (n, n_targets)
+            Labels; NaN where one was not measured.
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self : EnsembleRegressor
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or crystals, labels or weights are unfit.
+        """
+        validate_params_of(self)
+        prefix, final, graphs = fit_prefix(self.estimator, X, y)
+        targets = check_targets(y, len(graphs))
+        weights = None
+        if sample_weight is not None:
+            weights = check_weights(sample_weight, len(graphs))
+        random = check_random_state(self.random_state)
+        members, samples = [], []
+        for _ in range(self.n_estimators):
+            members.append(seed_estimator(clone(final), random))
+            samples.append(
+                _draw(~np.isnan(targets.values), weights, random)
+                if self.bootstrap
+                else None
+            )
+        members = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+            delayed(_fit_member)(member, graphs, y, weights, sample)
+            for member, sample in zip(members, samples, strict=True)
+        )
+        self.target_names_ = targets.names
+        self.estimators_ = [rejoin(self.estimator, prefix, m) for m in members]
+        return self
+
+    def predict(
+        self, X: Any, return_std: bool = False, return_components: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+        """Predict the mean over members.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals
+        return_std : bool, default=False
+            Whether to also give standard deviations.
+        return_components : bool, default=False
+            Whether to give two standard deviations in place of one: of what the
+            members do not know, and of what they take for noise. Needs members with
+            ``loss="gaussian_nll"``.
+
+        Returns
+        -------
+        mean : ndarray of shape (m,) or (m, n_targets)
+            In the units and the shape of the `y` of `fit`.
+        std : ndarray of the shape of `mean`
+            With `return_std`: the spread of members; of members that predict noise
+            too, that of the mixture, which holds both.
+        epistemic, aleatoric : ndarray of the shape of `mean`
+            With `return_components`: the spread of members, and the noise that they
+            predict. The square of `std` is the sum of their squares.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble was not fitted.
+        ValueError
+            If components are asked of members that predict no noise, or together with
+            `return_std`.
+        """
+        check_is_fitted(self, "estimators_")
+        if return_std and return_components:
+            raise ValueError(
+                "return_std=True and return_components=True were both given; give "
+                "one: the first returns (mean, std), the second (mean, epistemic, "
+                "aleatoric)."
+            )
+        final, graphs = self._transform(X)
+        is_gaussian = hasattr(final, "net_") and final.net_.module_.gaussian
+        if return_components and not is_gaussian:
+            raise ValueError(
+                "return_components=True needs members that predict noise; set "
+                'loss="gaussian_nll" in `estimator`.'
+            )
+        finals = [separate(member)[1] for member in self.estimators_]
+        if not (is_gaussian and (return_std or return_components)):
+            means = np.stack([member.predict(graphs) for member in finals])
+            noise = None
+        else:
+            pairs = [member._predict_gaussian(graphs) for member in finals]
+            means, noise = (np.stack(part) for part in zip(*pairs, strict=True))
+        mean = means.mean(axis=0)
+        if not (return_std or return_components):
+            return mean
+        epistemic = means.std(axis=0, ddof=1)
+        if noise is None:
+            return mean, epistemic
+        aleatoric = np.sqrt(np.mean(noise**2, axis=0))
+        if return_components:
+            return mean, epistemic, aleatoric
+        return mean, np.hypot(epistemic, aleatoric)
+
+    def embed(self, X: Any) -> NDArray[np.float32]:
+        """Features of crystals in all members, side by side.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals
+
+        Returns
+        -------
+        ndarray of shape (m, n_estimators * hidden_dim)
+            Distances are root-mean-square ones over members.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble was not fitted.
+        """
+        check_is_fitted(self, "estimators_")
+        _, graphs = self._transform(X)
+        parts = [separate(member)[1].embed(graphs) for member in self.estimators_]
+        return np.hstack(parts) / np.float32(np.sqrt(len(parts)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination R^2, averaged over targets.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals
+        y : array-like of shape (m,) or (m, n_targets)
+            Labels; NaN entries are left out, and so are targets with fewer than two.
+        sample_weight : array-like of shape (m,), optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If `y` does not fit `X` or the number of targets, or has too few labels.
+        """
+        return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
+
+    def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
+        prefix, final = separate(self.estimators_[0])
+        return final, transform(prefix, final, X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _draw(
+    known: NDArray[np.bool_], weights: NDArray | None, random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """Count how often each of n crystals is drawn, with a label for every target."""
+    n = len(known)
+    counts_anyway = known if weights is None else known & (weights[:, None] > 0)
+    for _ in range(_DRAWS):
+        counts = np.bincount(random.randint(n, size=n), minlength=n)
+        if counts_anyway[counts > 0].any(axis=0).all():
+            return counts
+    raise ValueError(
+        f"bootstrap=True drew {_DRAWS} times and found no sample with a label for "
+        "every target; set bootstrap=False, or leave the rarest target out."
+    )
+
+
+def _fit_member(
+    member: BaseEstimator,
+    graphs: Any,
+    y: Any,
+    weights: NDArray | None,
+    counts: NDArray | None,
+) -> BaseEstimator:
+    if counts is None:
+        if weights is None:
+            return member.fit(graphs, y)
+        return member.fit(graphs, y, sample_weight=weights)
+    if has_fit_parameter(member, "sample_weight"):
+        # A crystal drawn twice counts twice, but passes through the network once.
+        rows = np.flatnonzero(counts)
+        weights = counts if weights is None else counts * weights
+        rows = rows[weights[rows] > 0]
+        return member.fit(
+            _rows_of(graphs, rows), _rows_of(y, rows), sample_weight=weights[rows]
+        )
+    rows = np.repeat(np.arange(len(counts)), counts)
+    return member.fit(_rows_of(graphs, rows), _rows_of(y, rows))
+
+
+def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
+    return X[rows] if isinstance(X, CrystalGraphs) else _safe_indexing(X, rows)

@@ -1,0 +1,126 @@
+"""A pipeline taken apart, so that several models share one pass over the crystals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from ..graphs import CrystalGraphs
+from ._base import GNNRegressor
+from ._inputs import as_graphs
+
+
+def separate(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstimator]:
+    """Split an estimator in what comes before its last step, and that step.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+
+    Returns
+    -------
+    prefix : Pipeline or None
+        All steps but the last; None if there are none.
+    final : estimator
+    """
+    if not isinstance(estimator, Pipeline):
+        return None, estimator
+    prefix = estimator[:-1] if len(estimator.steps) > 1 else None
+    return prefix, estimator.steps[-1][1]
+
+
+def rejoin(
+    estimator: BaseEstimator, prefix: Pipeline | None, final: BaseEstimator
+) -> BaseEstimator:
+    """Put fitted parts together, named as in the `estimator` they came from."""
+    if prefix is None:
+        return final
+    name = (
+        estimator.steps[-1][0]
+        if isinstance(estimator, Pipeline)
+        else type(final).__name__.lower()
+    )
+    return Pipeline([*prefix.steps, (name, final)])
+
+
+def lift(estimator: BaseEstimator) -> BaseEstimator:
+    """Move a pipeline's first steps out of the estimator that wraps it.
+
+    ``EnsembleRegressor(make_pipeline(steps, network))`` becomes the pipeline of the
+    steps and the ensemble of the network, which does the same.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        Stays as it is; an estimator says by ``_passes_graphs_on`` that it hands what it
+        is given to its `estimator`.
+
+    Returns
+    -------
+    estimator or Pipeline
+    """
+    if not getattr(estimator, "_passes_graphs_on", False):
+        return estimator
+    inner = lift(estimator.estimator)
+    prefix, final = separate(inner)
+    if prefix is None:
+        return estimator
+    outer = clone(estimator).set_params(estimator=clone(final, safe=False))
+    return Pipeline([*prefix.steps, (type(estimator).__name__.lower(), outer)])
+
+
+def fit_prefix(
+    estimator: BaseEstimator, X: Any, y: Any
+) -> tuple[Pipeline | None, BaseEstimator, Any]:
+    """Run everything that does not differ between models of one kind.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        Stays as it is.
+    X : sequence of n crystals or graphs
+    y : array-like of n rows
+        For steps that read labels; none of ours does.
+
+    Returns
+    -------
+    prefix : Pipeline or None
+        Fitted clone of all steps but the last.
+    final : estimator
+        The last step, as it was given.
+    X : CrystalGraphs, or what the last step is to be fitted on
+    """
+    prefix, final = separate(lift(estimator))
+    if prefix is not None:
+        prefix = clone(prefix)
+        X = prefix.fit_transform(X, y)
+    return prefix, final, ready(final, X)
+
+
+def ready(final: BaseEstimator, X: Any) -> Any:
+    """Graphs of crystals if the network would build them itself; else `X` as it is."""
+    while getattr(final, "_passes_graphs_on", False):
+        members = getattr(final, "estimators_", None)
+        final = members[0] if members else getattr(final, "estimator_", final.estimator)
+    if isinstance(final, FrozenEstimator):
+        final = final.estimator
+    if isinstance(final, GNNRegressor) and not isinstance(X, CrystalGraphs):
+        # A fitted model knows how its graphs were made.
+        settings = getattr(final, "graph_settings_", None)
+        return as_graphs(
+            X,
+            settings=settings,
+            vectors=final._needs_vectors,
+            build=settings is not None or not hasattr(final, "net_"),
+        )
+    return X
+
+
+def transform(prefix: Pipeline | None, final: BaseEstimator, X: Any) -> Any:
+    """New crystals as the last step reads them."""
+    if prefix is not None:
+        X = prefix.transform(X)
+    return ready(final, X)

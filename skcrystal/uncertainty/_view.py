@@ -1,0 +1,112 @@
+"""One target of a fitted model, for libraries that know no more than one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.pipeline import Pipeline
+
+
+class TargetView(RegressorMixin, BaseEstimator):
+    """A fitted model seen as a regressor of one of its targets, or of its doubt in it.
+
+    Conformal intervals by MAPIE [1]_ want an estimator of shape (n,), and may scale
+    intervals by a second one that predicts how wrong the first will be.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        Stays as it is; `fit` of the view does nothing.
+    target : str or int, default=0
+        Name or number of the target.
+    quantity : {"mean", "std"}, default="mean"
+        What `predict` gives, both in the target's unit.
+
+    References
+    ----------
+    .. [1] https://mapie.readthedocs.io
+
+    Examples
+    --------
+    Intervals that hold 90 % of labels, as wide as the model is unsure:
+
+    >>> from mapie.conformity_scores import ResidualNormalisedScore
+    >>> from mapie.regression import SplitConformalRegressor
+    >>> from skcrystal import CGCNNRegressor
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> from skcrystal.uncertainty import TargetView
+    >>> X, y = load_pbe_prototypes(return_X_y=True)
+    >>> model = CGCNNRegressor(dropout=0.1, max_epochs=5, random_state=0)
+    >>> model = model.fit(X[:500], y[:500])
+    >>> intervals = SplitConformalRegressor(
+    ...     TargetView(model, 0),
+    ...     confidence_level=0.9,
+    ...     conformity_score=ResidualNormalisedScore(
+    ...         TargetView(model, 0, "std"), prefit=True
+    ...     ),
+    ...     prefit=True,
+    ... ).conformalize(X[500:700], y[500:700, 0])
+    >>> mean, bounds = intervals.predict_interval(X[700:703])
+    >>> mean.shape, bounds.shape
+    ((3,), (3, 2, 1))
+    """
+
+    def __init__(
+        self, estimator: BaseEstimator, target: str | int = 0, quantity: str = "mean"
+    ) -> None:
+        self.estimator = estimator
+        self.target = target
+        self.quantity = quantity
+
+    def fit(self, X: Any, y: Any = None) -> TargetView:
+        """Do nothing: the model is fitted."""
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Mean or standard deviation of the target, of shape (m,).
+
+        Raises
+        ------
+        ValueError
+            If the model has no such target, or `quantity` is none of the two.
+        """
+        if self.quantity not in ("mean", "std"):
+            raise ValueError(
+                f'quantity is {self.quantity!r}; it must be "mean" or "std".'
+            )
+        if self.quantity == "std":
+            values = self.estimator.predict(X, return_std=True)[1]
+        else:
+            values = self.estimator.predict(X)
+        values = np.asarray(values).reshape(len(values), -1)
+        return values[:, self._column(values.shape[1])]
+
+    def _column(self, n_targets: int) -> int:
+        final = self.estimator
+        if isinstance(final, Pipeline):
+            final = final.steps[-1][1]
+        names = list(getattr(final, "target_names_", range(n_targets)))
+        if self.target in names:
+            return names.index(self.target)
+        if isinstance(self.target, int) and 0 <= self.target < n_targets:
+            return self.target
+        raise ValueError(
+            f"target is {self.target!r}, but the model has "
+            f"{', '.join(map(str, names))} (0 to {n_targets - 1})."
+        )
+
+    @property
+    def fitted_(self) -> bool:
+        """True: MAPIE looks for such an attribute."""
+        return True
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
