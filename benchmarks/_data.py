@@ -41,7 +41,7 @@ def load_crystals(n, random_state=0, name="mp_cgcnn_36k"):
     """
     if not _table(name).exists():
         return _prototypes(n, random_state, name)
-    cached = _cache_folder() / f"{name}-{n}-{random_state}.npz"
+    cached = cache_folder() / f"{name}-{n}-{random_state}.npz"
     if not cached.exists():
         _write(cached, _parse_sample(n, random_state, name))
     with np.load(cached) as file:
@@ -72,7 +72,8 @@ def _table(name):
     return Path(os.environ.get("SKCRYSTAL_DATA", beside)) / name / f"{name}.csv.xz"
 
 
-def _cache_folder():
+def cache_folder():
+    """Where the benchmarks keep what takes long to make."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "skcrystal-benchmarks"
 

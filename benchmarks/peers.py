@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from _data import TARGETS, _cache_folder, load_crystals, source
+from _data import TARGETS, cache_folder, load_crystals, source
 from _networks import n_parameters, pair
 from speed import (
     BATCH,
@@ -405,7 +405,7 @@ class Worker:
 
 def environment(name, install):
     """Make a peer's environment, unless it is there, and return its Python."""
-    folder = _cache_folder() / "peers" / name
+    folder = cache_folder() / "peers" / name
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     finished = folder / "installed.json"  # written last: what is there is whole
     wanted = json.dumps([platform.python_version(), install])

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from joblib import Memory, Parallel, delayed
+from joblib import Memory, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from tqdm.auto import tqdm
 
+from ..utils._parallel import parallel_in_order
 from ..utils._validation import Interval, StrOptions, validate_params_of
 from ._cache import GraphCache
 from ._columns import Joiner, RawGraph, State, assemble, join, split
@@ -189,11 +190,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         cache = None if folder is None else GraphCache(folder, settings)
         check_sequence(X)
         crystals = iter_crystals(X)
-        try:
-            workers = Parallel(n_jobs=self.n_jobs, return_as="generator")
-        except ValueError:  # Ray's engine hands over all results at once
-            workers = Parallel(n_jobs=self.n_jobs)
-        build = workers(
+        build = parallel_in_order(self.n_jobs)(
             delayed(_build_task)(PackedCrystals.pack(task), start, settings, cache)
             for start, task in _cut(crystals, *_TASK)
         )

@@ -1,0 +1,231 @@
+"""How many labels do query strategies save on Materials Project crystals?
+
+Campaigns of 200 + 10 x 100 labels: architectures x strategies x two sets of crystals x
+seeds, all judged on formulas that no pool holds. Every campaign writes its state as it
+goes; started again, the study goes on where it stopped.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+import torch
+from _data import TARGETS, cache_folder, load_crystals, source
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import GroupShuffleSplit
+
+from skcrystal import (
+    CGCNNRegressor,
+    CrystalGraphTransformer,
+    EnsembleRegressor,
+    GCNRegressor,
+    MEGNetRegressor,
+    SchNetRegressor,
+)
+from skcrystal.active import (
+    compare_strategies,
+    diverse_max_std,
+    labels_saved,
+    largest_cluster,
+    max_std,
+    plot_learning_curves,
+    random_sampling,
+)
+
+ARCHITECTURES = {
+    "CGCNN": CGCNNRegressor,
+    "GCN": GCNRegressor,
+    "SchNet": SchNetRegressor,
+    "MEGNet": MEGNetRegressor,
+}
+STRATEGIES = {
+    "fixed": None,
+    "random": random_sampling,
+    "MC dropout": max_std,
+    "diverse MC dropout": diverse_max_std,
+    "largest cluster": largest_cluster,
+    "ensemble": (max_std, EnsembleRegressor),  # last, because it costs five times more
+}
+# Lowest and highest formation energy (eV/atom) and band gap (eV)
+RANGES = {
+    "filtered": ((-3.5, 0.5), (0.01, 1.2)),
+    "unfiltered": ((-np.inf, np.inf), (-np.inf, np.inf)),
+}
+UNITS = dict(zip(TARGETS, ["eV/atom", "eV"], strict=True))
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def main():
+    """Run what is left to run, and write tables and figures."""
+    options = parse_options()
+    torch.set_num_threads(1)
+    crystals, labels = load_crystals(options.crystals)
+    graphs = CrystalGraphTransformer(
+        cutoff=8.0, max_neighbors=12, n_jobs=options.jobs
+    ).transform(crystals)
+    parts = []
+    for architecture in options.architectures:
+        for name in options.sets:
+            start = perf_counter()
+            parts.append(run(architecture, name, graphs, labels, options))
+            print(f"{architecture}, {name}: {perf_counter() - start:.0f} s", flush=True)
+            write(pd.concat(parts, ignore_index=True), options)
+
+
+def parse_options():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="30 + 2 x 15, 1 seed")
+    parser.add_argument(
+        "--architectures", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES)
+    )
+    parser.add_argument(
+        "--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES)
+    )
+    parser.add_argument("--sets", nargs="+", choices=RANGES, default=list(RANGES))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--pool", type=int, default=10_000, help="crystals at most")
+    parser.add_argument("--test", type=int, default=2_000, help="crystals at most")
+    parser.add_argument("--jobs", type=int, default=2, help="campaigns at a time")
+    options = parser.parse_args()
+    options.crystals = 2_000 if options.quick else 50_000
+    options.sizes = {"n_initial": 200, "batch_size": 100, "n_cycles": 10}
+    if options.quick:
+        options.sizes = {"n_initial": 30, "batch_size": 15, "n_cycles": 2}
+        options.seeds, options.epochs = 1, 5
+    return options
+
+
+def run(architecture, name, graphs, labels, options):
+    """All campaigns of one architecture on one set of crystals."""
+    pool, test = split(name, labels, options)
+    y = labels[TARGETS]
+    folder = cache_folder() / "active-learning" / f"{name}-{options.epochs}"
+    results = compare_strategies(
+        {
+            architecture: ARCHITECTURES[architecture](
+                max_epochs=options.epochs, dropout=0.1
+            )
+        },
+        {strategy: STRATEGIES[strategy] for strategy in options.strategies},
+        graphs[pool],
+        y.iloc[pool].reset_index(drop=True),
+        graphs[test],
+        y.iloc[test].reset_index(drop=True),
+        **options.sizes,
+        seeds=options.seeds,
+        scoring={f"member_mae_{t}": MemberError(t) for t in range(len(TARGETS))},
+        directory=None if options.quick else folder,
+        n_jobs=options.jobs,
+    )
+    results.insert(0, "set", name)
+    return results.rename(
+        columns={f"member_mae_{t}": f"member_mae_{n}" for t, n in enumerate(TARGETS)}
+    )
+
+
+class MemberError:
+    """Mean absolute error of single members: what an ensemble owes to its queries."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __call__(self, estimator, X, y):
+        truth = np.asarray(y)[:, self.target]
+        return np.mean(
+            [
+                mean_absolute_error(truth, member.predict(X)[:, self.target])
+                for member in getattr(estimator, "estimators_", [estimator])
+            ]
+        )
+
+
+def split(name, labels, options):
+    """Rows of the pool and of the test set, which share no formula."""
+    inside = np.ones(len(labels), dtype=bool)
+    for target, (low, high) in zip(TARGETS, RANGES[name], strict=True):
+        inside &= labels[target].between(low, high).to_numpy()
+    rows = np.flatnonzero(inside)
+    splitter = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=0)
+    groups = labels["formula_sum"].iloc[rows]
+    pool, test = next(splitter.split(rows, groups=groups))
+    random = np.random.RandomState(0)
+    pool, test = random.permutation(rows[pool]), random.permutation(rows[test])
+    return pool[: options.pool], test[: options.test]
+
+
+def write(results, options):
+    """Save all rows, the tables, and a figure for each set."""
+    RESULTS.mkdir(exist_ok=True)
+    stem = "active_learning_quick" if options.quick else "active_learning"
+    results.to_csv(RESULTS / f"{stem}.csv", index=False)
+    text = "\n".join(report(results, options))
+    (RESULTS / f"{stem}.md").write_text(text + "\n", encoding="utf-8")
+    if {"fixed", "random"} <= set(options.strategies):
+        for name, frame in results.groupby("set", sort=False):
+            draw(frame, RESULTS / f"{stem}_{name}.png")
+    print(f"saved as {os.path.relpath(RESULTS / stem)}.*", flush=True)
+
+
+def report(results, options):
+    """Lines of the report: errors, savings, seconds."""
+    yield f"Crystals: {source()}; {options.epochs} epochs, {options.seeds} seeds."
+    last = results[
+        results["cycle"]
+        == results.groupby(["set", "architecture", "strategy"])["cycle"].transform(
+            "max"
+        )
+    ]
+    yield "\n| set | architecture | strategy | FE MAE, eV/atom | BG MAE, eV |"
+    yield "| --- | --- | --- | ---: | ---: |"
+    for keys, frame in last.groupby(["set", "architecture", "strategy"], sort=False):
+        cells = [
+            f"{frame[f'mae_{t}'].mean():.3f} ± {frame[f'mae_{t}'].std():.3f}"
+            for t in TARGETS
+        ]
+        yield f"| {' | '.join([*keys, *cells])} |"
+    if "random" not in options.strategies:
+        return
+    yield "\n| set | architecture | target | strategy | labels | saved | 68 % |"
+    yield "| --- | --- | --- | --- | ---: | ---: | ---: |"
+    for name, frame in results.groupby("set", sort=False):
+        for target in TARGETS:
+            saved = labels_saved(frame, target)
+            # What an ensemble saves by its mean, it does not save by its queries.
+            of_member = labels_saved(frame, target, metric="member_mae")
+            of_member = of_member[of_member["strategy"] == "ensemble"]
+            saved = pd.concat([saved, of_member.assign(strategy="ensemble, a member")])
+            for row in saved.itertuples():
+                yield (
+                    f"| {name} | {row.architecture} | {target} | {row.strategy} | "
+                    f"{row.n_strategy:.0f} | {row.saved:+.0%} | "
+                    f"{row.low:+.0%} to {row.high:+.0%} |"
+                )
+    yield "\n| architecture | strategy | seconds a campaign (one thread) |"
+    yield "| --- | --- | ---: |"
+    campaigns = results.groupby(["architecture", "strategy", "set", "seed"], sort=False)
+    seconds = campaigns["seconds"].sum().groupby(level=[0, 1], sort=False).mean()
+    for (architecture, strategy), value in seconds.items():
+        yield f"| {architecture} | {strategy} | {value:.0f} |"
+
+
+def draw(results, path):
+    """Learning curves, a row a target and a column an architecture."""
+    import matplotlib.pyplot as plt
+
+    n = results["architecture"].nunique()
+    figure, axes = plt.subplots(
+        2, n, figsize=(4.6 * n, 7.6), layout="constrained", squeeze=False
+    )
+    for row, target in zip(axes, TARGETS, strict=True):
+        plot_learning_curves(results, target, unit=UNITS[target], ax=row)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

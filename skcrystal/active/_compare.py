@@ -1,0 +1,302 @@
+"""Strategies side by side: the same crystals, the same starts, several seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.isotonic import IsotonicRegression
+from sklearn.utils import check_random_state
+from tqdm import tqdm
+
+from ..estimators._prefix import fit_prefix, lift, separate, transform
+from ..utils._parallel import parallel_in_order
+from ._campaign import ActiveLearningCampaign, Scorer, describe
+from ._oracles import SimulatedOracle
+from ._strategies import random_sampling
+
+Strategy = Callable[..., Any]
+Arm = Strategy | None | tuple[Strategy | None, Callable[[BaseEstimator], BaseEstimator]]
+
+
+def compare_strategies(
+    estimators: Mapping[str, BaseEstimator],
+    strategies: Mapping[str, Arm],
+    X_pool: Any,
+    y_pool: Any,
+    X_test: Any,
+    y_test: Any,
+    *,
+    n_initial: int = 200,
+    batch_size: int = 100,
+    n_cycles: int = 10,
+    seeds: int | Sequence[int] = 3,
+    scoring: Mapping[str, Scorer] | None = None,
+    directory: str | Path | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Run a campaign for each architecture, strategy and seed, with known labels.
+
+    Of one seed, all strategies begin with the same crystals. Graphs are built once for
+    estimators with the same first steps, and shared.
+
+    Parameters
+    ----------
+    estimators : mapping of str to estimator
+        Architectures by name.
+    strategies : mapping of str to callable, None or tuple
+        By name: a strategy; None to label as many crystals as a campaign does in the
+        end, at random and at once; or a pair of one of these and a function that makes
+        of each architecture the estimator to use, such as ``EnsembleRegressor``.
+    X_pool : sequence of n crystals or graphs
+    y_pool : array-like of shape (n,) or (n, n_targets)
+        Labels; NaN where one was not measured.
+    X_test : sequence of m crystals or graphs
+    y_test : array-like of shape (m,) or (m, n_targets)
+        Labels; NaN where one was not measured.
+    n_initial : int, default=200
+        Crystals to label before the first training, drawn at random.
+    batch_size : int, default=100
+        Crystals to ask for at each cycle.
+    n_cycles : int, default=10
+        Queries after the first training.
+    seeds : int or sequence of int, default=3
+        How many, from 0 on, or which.
+    scoring : mapping of str to callable, optional
+        Further columns, as in `ActiveLearningCampaign`.
+    directory : str, Path or None, default=None
+        Where to keep the campaigns, one folder each: a comparison that was stopped goes
+        on when it is called again.
+    n_jobs : int or None, default=None
+        Campaigns at the same time, by joblib. The result does not depend on it.
+    progress : bool, default=False
+        Whether to show a bar.
+
+    Returns
+    -------
+    DataFrame
+        One row a cycle of each campaign: ``architecture``, ``strategy``, ``seed``, and
+        the columns of ``ActiveLearningCampaign.history_``.
+
+    Raises
+    ------
+    ValueError
+        If names would share a folder, or a campaign refuses its parameters.
+    """
+    seeds = range(seeds) if isinstance(seeds, int | np.integer) else seeds
+    jobs = []
+    folders: dict[Path, tuple] = {}
+    prepared: dict[tuple, tuple] = {}
+    for architecture, estimator in estimators.items():
+        final, pool, test = _prepare(estimator, X_pool, X_test, prepared)
+        for strategy, arm in strategies.items():
+            query, wrap = arm if isinstance(arm, tuple) else (arm, clone)
+            sizes = {
+                "n_initial": n_initial,
+                "batch_size": batch_size,
+                "n_cycles": n_cycles,
+            }
+            if query is None:
+                sizes["n_initial"] = min(n_initial + batch_size * n_cycles, len(X_pool))
+                sizes["n_cycles"] = 0
+            for seed in seeds:
+                folder = None
+                if directory is not None:
+                    folder = Path(directory) / _file_name(architecture, strategy, seed)
+                    if folder in folders:
+                        raise ValueError(
+                            f"{architecture!r} with {strategy!r} and "
+                            f"{folders[folder]} would share the folder {folder}; "
+                            "rename one."
+                        )
+                    folders[folder] = (architecture, strategy)
+                campaign = ActiveLearningCampaign(
+                    wrap(final),
+                    query or random_sampling,
+                    SimulatedOracle(y_pool),
+                    **sizes,
+                    scoring=scoring,
+                    directory=folder,
+                    random_state=int(seed),
+                )
+                keys = {
+                    "architecture": architecture,
+                    "strategy": strategy,
+                    "seed": int(seed),
+                }
+                jobs.append((keys, campaign, pool, test))
+    frames = parallel_in_order(n_jobs)(delayed(_run)(*job, y_test) for job in jobs)
+    bar = tqdm(frames, total=len(jobs), desc="campaigns", disable=not progress)
+    return pd.concat(list(bar), ignore_index=True)
+
+
+def labels_saved(
+    results: pd.DataFrame,
+    target: str,
+    *,
+    baseline: str = "random",
+    metric: str = "mae",
+    n_bootstrap: int = 1000,
+    random_state: Any = 0,
+) -> pd.DataFrame:
+    """How many labels each strategy saves at the error the baseline ends with.
+
+    Learning curves, the mean over seeds, are made monotonic by isotonic regression: a
+    lucky cycle saves no labels. Between cycles they are straight lines. The saving is
+    one minus the ratio of the labels that the strategy needs to those of the baseline.
+    A strategy that needs more, or does not get there, has a negative one: what the
+    baseline saves against it, with the roles exchanged.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `compare_strategies`.
+    target : str
+        Name of the target.
+    baseline : str, default="random"
+        Name of the strategy to compare with.
+    metric : {"mae", "rmse"}, default="mae"
+    n_bootstrap : int, default=1000
+        Draws of seeds with replacement, the same for both curves.
+    random_state : int, RandomState or None, default=0
+        Decides what is drawn.
+
+    Returns
+    -------
+    DataFrame
+        One row an architecture and strategy: ``error`` (what the baseline ends with, in
+        the target's unit), ``n_baseline``, ``n_strategy`` (labels needed for it; NaN if
+        never reached), ``saved`` (fraction), ``low`` and ``high`` (16th and 84th
+        percentile of the bootstrap), ``n_seeds``. With one seed, the last two are NaN.
+
+    Raises
+    ------
+    ValueError
+        If the baseline or the column is not there.
+    """
+    column = f"{metric}_{target}"
+    if column not in results:
+        found = [c for c in results if c.startswith(f"{metric}_")]
+        raise ValueError(f"results has no column {column!r}; it has {found}.")
+    if baseline not in set(results["strategy"]):
+        raise ValueError(
+            f"results has no strategy {baseline!r}; it has "
+            f"{sorted(set(results['strategy']))}."
+        )
+    random = check_random_state(random_state)
+    rows = []
+    for architecture, of_one in results.groupby("architecture", sort=False):
+        curves = {
+            strategy: _curves_of(frame, column)
+            for strategy, frame in of_one.groupby("strategy", sort=False)
+        }
+        base = curves[baseline]
+        for strategy, curve in curves.items():
+            if strategy == baseline or len(curve) < 2:
+                continue
+            seeds = base.columns.intersection(curve.columns)
+            pair = base[seeds], curve[seeds]
+            n_base, n_needed, saved = _saving(*(part.mean(axis=1) for part in pair))
+            draws = [
+                _saving(*(part[drawn].mean(axis=1) for part in pair))[-1]
+                for drawn in (
+                    random.choice(seeds, len(seeds)) for _ in range(n_bootstrap)
+                )
+            ]
+            low, high = (
+                np.percentile(draws, [16, 84]) if len(seeds) > 1 else (np.nan, np.nan)
+            )
+            rows.append(
+                {
+                    "architecture": architecture,
+                    "strategy": strategy,
+                    "error": _monotonic(pair[0].mean(axis=1))[-1],
+                    "n_baseline": n_base,
+                    "n_strategy": n_needed,
+                    "saved": saved,
+                    "low": low,
+                    "high": high,
+                    "n_seeds": len(seeds),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _run(
+    keys: dict[str, Any], campaign: ActiveLearningCampaign, pool: Any, test: Any, y: Any
+) -> pd.DataFrame:
+    history = campaign.run(pool, test, y).history_
+    for position, (name, value) in enumerate(keys.items()):
+        history.insert(position, name, value)
+    return history
+
+
+def _file_name(*parts: Any) -> str:
+    return "-".join(re.sub(r"[^\w.+]+", "_", str(part)) for part in parts)
+
+
+def _prepare(
+    estimator: BaseEstimator, X_pool: Any, X_test: Any, prepared: dict[tuple, tuple]
+) -> tuple[BaseEstimator, Any, Any]:
+    """Last step of an estimator, pool and test set as it reads them."""
+    prefix, final = separate(lift(estimator))
+    network = final
+    while hasattr(network, "estimator"):
+        network = network.estimator
+    reads = getattr(network, "_needs_vectors", None)
+    key = (None if prefix is None else describe(prefix), reads)
+    if key not in prepared:
+        fitted, _, pool = fit_prefix(estimator, X_pool, None)
+        prepared[key] = pool, transform(fitted, final, X_test)
+    return final, *prepared[key]
+
+
+def _curves_of(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Curves of all seeds, one a column, over the mean number of labels of a cycle."""
+    table = frame.pivot(index="cycle", columns="seed", values=[column, "n_labelled"])
+    # Of campaigns that were stopped early there is no whole curve.
+    curves = table[column].dropna(axis=1)
+    return curves.set_index(table["n_labelled"][curves.columns].mean(axis=1))
+
+
+def _monotonic(curve: pd.Series) -> NDArray[np.float64]:
+    n = curve.index.to_numpy(dtype=np.float64)
+    return IsotonicRegression(increasing=False).fit_transform(n, curve.to_numpy())
+
+
+def _saving(base: pd.Series, curve: pd.Series) -> tuple[float, float, float]:
+    """Labels that both need for the last error of `base`, and the part saved."""
+    # Fewest for both: on a plateau at its end, `base` is there before its last label
+    error = _monotonic(base)[-1]
+    n_base, n_curve = _labels_for(error, base), _labels_for(error, curve)
+    if np.isfinite(n_curve):
+        return n_base, n_curve, _fraction(n_base, n_curve)
+    error = _monotonic(curve)[-1]
+    saved = _fraction(_labels_for(error, base), _labels_for(error, curve))
+    return n_base, np.nan, saved
+
+
+def _fraction(n_base: float, n_curve: float) -> float:
+    """Labels saved, of those of whichever needs more; negative if `curve` does."""
+    return (n_base - n_curve) / max(n_base, n_curve)
+
+
+def _labels_for(error: float, curve: pd.Series) -> float:
+    """Fewest labels with which a curve reaches an error; infinite if it does not."""
+    n, values = curve.index.to_numpy(dtype=np.float64), _monotonic(curve)
+    there = np.flatnonzero(values <= error)
+    if not len(there):
+        return np.inf
+    first = there[0]
+    if first == 0:
+        return float(n[0])
+    share = (values[first - 1] - error) / (values[first - 1] - values[first])
+    return float(n[first - 1] + share * (n[first] - n[first - 1]))
