@@ -50,8 +50,7 @@ print(
 
 # %%
 # Five networks that differ in their random numbers; their spread is the standard
-# deviation. It orders predictions well (``spearman``), but is too small
-# (``coverage_68``).
+# deviation. It orders predictions (``spearman``), but is too small (``coverage_68``).
 ensemble = EnsembleRegressor(CGCNNRegressor(max_epochs=50), n_jobs=2, random_state=0)
 ensemble.fit(graphs[train], y[train])
 columns = ["mae", "coverage_68", "coverage_95", "nll", "spearman"]
@@ -71,13 +70,12 @@ report("ensemble", ensemble)
 calibrated = CalibratedRegressor(FrozenEstimator(ensemble)).fit(graphs[held], y[held])
 mean, std = report(f"calibrated by {calibrated.scale_.round(2)}", calibrated)
 
+given = y[test], mean, std
 figure, axes = plt.subplots(2, 3, figsize=(13, 8), layout="constrained")
-given = (y[test], mean, std)
 plot_calibration(*given, ax=axes[:, 0], target_names=names)
 plot_error_against_std(*given, ax=axes[:, 1], target_names=names, units=units)
 plot_sparsification(*given, ax=axes[:, 2], target_names=names, units=units)
-output = Path("demo-output")
-output.mkdir(exist_ok=True)
+(output := Path("demo-output")).mkdir(exist_ok=True)
 figure.savefig(output / "uncertainty.png", dpi=130)
 
 # %%
@@ -95,6 +93,7 @@ for t, (name, unit) in enumerate(zip(names, units, strict=True)):
     bounds = intervals.predict_interval(graphs[test])[1][:, :, 0]
     inside = (bounds[:, 0] <= y[test, t]) & (y[test, t] <= bounds[:, 1])
     width = np.median(np.diff(bounds))
-    print(f"\n{name}: 90 % asked, {inside.mean():.0%} found; median width", end=" ")
-    print(f"{width:.2f} {unit}")
+    print(
+        f"\n{name}: {inside.mean():.0%} of 90 % found; median width {width:.2f} {unit}"
+    )
 print(f"\npicture: {output / 'uncertainty.png'}")

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 import dask
 import joblib
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 from distributed import Client, LocalCluster
@@ -16,7 +17,8 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skcrystal import CGCNNRegressor, CrystalGraphTransformer
+from skcrystal import CGCNNRegressor, CrystalGraphTransformer, EnsembleRegressor
+from skcrystal.active import compare_strategies, max_std, random_sampling
 from skcrystal.graphs import _transformer as transformer_module
 
 pytestmark = [
@@ -204,6 +206,43 @@ def test_dask_worker_killed_costs_no_score(cluster, client, model, sample, score
     ):
         spread = cross_val_score(model, X, y.tolist(), cv=splits, error_score="raise")
     np.testing.assert_allclose(spread, scores, rtol=1e-5)
+
+
+def test_ensemble_on_dask_is_the_same(client, small, small_graphs):
+    one = EnsembleRegressor(
+        CGCNNRegressor(hidden_dim=8, max_epochs=2), 3, random_state=0
+    )
+    here = clone(one).fit(small_graphs, small[1])
+    with joblib.parallel_config(backend="dask"):
+        spread = clone(one).fit(small_graphs, small[1])
+    for mine, theirs in zip(
+        here.predict(small_graphs, return_std=True),
+        spread.predict(small_graphs, return_std=True),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_strategies_compared_on_dask_pick_the_same(client, small, small_graphs):
+    def compare():
+        return compare_strategies(
+            {"CGCNN": CGCNNRegressor(hidden_dim=8, max_epochs=2, dropout=0.1)},
+            {"random": random_sampling, "max_std": max_std},
+            small_graphs[:30],
+            small[1][:30],
+            small_graphs[30:],
+            small[1][30:],
+            n_initial=10,
+            batch_size=5,
+            n_cycles=2,
+            seeds=2,
+        )
+
+    here = compare()
+    with joblib.parallel_config(backend="dask"):
+        spread = compare()
+    columns = [c for c in here if not c.startswith("seconds")]
+    pd.testing.assert_frame_equal(here[columns], spread[columns], rtol=1e-5)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
@@ -16,10 +14,10 @@ from tqdm import tqdm
 
 from ..estimators._prefix import fit_prefix, rejoin, transform
 from ..estimators._targets import check_targets
-from ..graphs import CrystalGraphs
 from ..utils._random import MAX_SEED, seed_estimator
 from ..utils._validation import Interval, validate_params_of
 from ._errors import errors_of
+from ._identity import describe, describe_function, fingerprint
 from ._journal import VERSION, Journal
 from ._learner import ActiveLearner
 from ._oracles import ask
@@ -271,13 +269,13 @@ class ActiveLearningCampaign(BaseEstimator):
         seed = self.random_state
         about = {
             "estimator": describe(self.estimator),
-            "query_strategy": _describe_function(self.query_strategy),
+            "query_strategy": describe_function(self.query_strategy),
             "n_initial": np.asarray(self.n_initial).tolist(),
             "batch_size": int(self.batch_size),
             "random_state": None if seed is None else int(seed),
             "targets": names,
-            "pool": _fingerprint(self._graphs, "\n".join(self._ids).encode()),
-            "test": _fingerprint(test, labels.tobytes()),
+            "pool": fingerprint(self._graphs, "\n".join(self._ids).encode()),
+            "test": fingerprint(test, labels.tobytes()),
         }
         if not journal.records:
             if seed is None:
@@ -357,36 +355,3 @@ def _check_ids(ids: Sequence[str] | None, n_pool: int) -> list[str]:
             "crystals; each needs a name of its own."
         )
     return ids
-
-
-def describe(estimator: BaseEstimator) -> str:
-    """Return the parameters of an estimator, the same in every process."""
-    params = estimator.get_params(deep=True)
-    parts = []
-    for name, value in sorted(params.items()):
-        if isinstance(value, BaseEstimator):  # whose parameters come by themselves
-            parts.append(f"{name}={type(value).__name__}")
-        elif name != "steps":
-            parts.append(f"{name}={value!r}")
-    return _without_addresses(f"{type(estimator).__name__}({', '.join(parts)})")
-
-
-def _describe_function(function: Any) -> str:
-    name = getattr(function, "func", function)  # functools.partial
-    name = getattr(name, "__qualname__", type(name).__name__)
-    options = getattr(function, "keywords", None)
-    return _without_addresses(f"{name}({options!r})") if options else name
-
-
-def _without_addresses(text: str) -> str:
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
-
-
-def _fingerprint(graphs: Any, beside: bytes) -> str:
-    """Digest of crystals in their order, and of what goes with them."""
-    digest = hashlib.sha256(beside)
-    if isinstance(graphs, CrystalGraphs):
-        for name, array in sorted(graphs.columns().items()):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return digest.hexdigest()[:16]

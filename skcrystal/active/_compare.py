@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from ..estimators._prefix import fit_prefix, lift, separate, transform
 from ..utils._parallel import parallel_in_order
-from ._campaign import ActiveLearningCampaign, Scorer, describe
+from ._campaign import ActiveLearningCampaign, Scorer
+from ._identity import describe
 from ._oracles import SimulatedOracle
 from ._strategies import random_sampling
 

@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from skcrystal import (
     ActiveLearner,
     ActiveLearningCampaign,
+    CGCNNRegressor,
     CrystalGraphs,
     CrystalGraphTransformer,
     EnsembleRegressor,
@@ -36,7 +37,7 @@ from skcrystal.active import (
     max_std,
     random_sampling,
 )
-from skcrystal.active._campaign import _describe_function
+from skcrystal.active._identity import describe, describe_function
 from skcrystal.active._journal import Journal
 
 SIZES = {"n_initial": 8, "batch_size": 6, "n_cycles": 2}
@@ -523,11 +524,18 @@ def test_descriptions_are_the_same_in_every_process():
         pass
 
     strategy = partial(max_std, weights=Kernel())
-    assert "0x" not in _describe_function(strategy)
-    assert _describe_function(partial(max_std, weights=Kernel())) == (
-        _describe_function(strategy)
+    assert "0x" not in describe_function(strategy)
+    assert describe_function(partial(max_std, weights=Kernel())) == (
+        describe_function(strategy)
     )
-    assert _describe_function(max_std) == "max_std"
+    assert describe_function(max_std) == "max_std"
+
+
+def test_where_to_compute_is_no_part_of_what_a_campaign_is():
+    here = EnsembleRegressor(CGCNNRegressor(), n_jobs=1)
+    there = EnsembleRegressor(CGCNNRegressor(device="cuda", verbose=1), n_jobs=8)
+    assert describe(here) == describe(there)
+    assert describe(here) != describe(EnsembleRegressor(CGCNNRegressor(), 6))
 
 
 def test_a_second_writer_is_refused(model, data, tmp_path):
