@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure
 
 from skcrystal.datasets import load_pbe_prototypes
 
@@ -37,17 +37,21 @@ def load_crystals(n, random_state=0, name="mp_cgcnn_36k"):
     crystals : list of pymatgen Structure
     labels : DataFrame
         ``material_id``, ``formula_sum``, ``formation_energy_per_atom`` (eV/atom) and
-        ``band_gap`` (eV), as far as the set has them.
+        ``band_gap`` (eV), as far as the set has them; ``formula``, the reduced one.
     """
     if not _table(name).exists():
-        return _prototypes(n, random_state, name)
-    cached = cache_folder() / f"{name}-{n}-{random_state}.npz"
-    if not cached.exists():
-        _write(cached, _parse_sample(n, random_state, name))
-    with np.load(cached) as file:
-        arrays = dict(file)
-    labels = pd.DataFrame({key: arrays[key] for key in _LABELS if key in arrays})
-    return _structures(arrays), labels
+        crystals, labels = _prototypes(n, random_state, name)
+    else:
+        cached = cache_folder() / f"{name}-{n}-{random_state}.npz"
+        if not cached.exists():
+            _write(cached, _parse_sample(n, random_state, name))
+        with np.load(cached) as file:
+            arrays = dict(file)
+        labels = pd.DataFrame({key: arrays[key] for key in _LABELS if key in arrays})
+        crystals = _structures(arrays)
+    # As the table writes it, a formula counts the atoms of a cell: of polymorphs, too.
+    formulas = [Composition(f).reduced_formula for f in labels["formula_sum"]]
+    return crystals, labels.assign(formula=formulas)
 
 
 def perovskites(n, random_state=0):

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import torch
 from _data import TARGETS, load_crystals, source
-from pymatgen.core import Composition
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupShuffleSplit
 
@@ -60,7 +59,7 @@ def main():
             max_neighbors=options.max_neighbors,
             on_isolated="nearest",
         ).transform(crystals)
-        formulas = [Composition(f).reduced_formula for f in labels["formula_sum"]]
+        formulas = labels["formula"]
         truth = labels[TARGETS].to_numpy()
     for model, seed in todo:
         row = run(model, seed, options.epochs, graphs, truth, formulas)

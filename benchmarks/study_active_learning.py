@@ -87,7 +87,7 @@ def parse_options():
     )
     parser.add_argument("--sets", nargs="+", choices=RANGES, default=list(RANGES))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--pool", type=int, default=10_000, help="crystals at most")
     parser.add_argument("--test", type=int, default=2_000, help="crystals at most")
     parser.add_argument("--jobs", type=int, default=2, help="campaigns at a time")
@@ -151,7 +151,7 @@ def split(name, labels, options):
         inside &= labels[target].between(low, high).to_numpy()
     rows = np.flatnonzero(inside)
     splitter = GroupShuffleSplit(n_splits=1, test_size=0.2, random_state=0)
-    groups = labels["formula_sum"].iloc[rows]
+    groups = labels["formula"].iloc[rows]
     pool, test = next(splitter.split(rows, groups=groups))
     random = np.random.RandomState(0)
     pool, test = random.permutation(rows[pool]), random.permutation(rows[test])

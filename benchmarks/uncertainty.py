@@ -105,7 +105,7 @@ def quality(graphs, labels, options):
     y = labels[TARGETS].to_numpy()
     frames = []
     for seed in range(options.seeds):
-        train, held, test = three_parts(labels["formula_sum"], options, seed)
+        train, held, test = three_parts(labels["formula"], options, seed)
         for name, model in models(options.epochs, seed).items():
             model.fit(graphs[train], y[train])
             calibrated = CalibratedRegressor(FrozenEstimator(model))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pymatgen.core import Lattice, Structure
 
-from skcrystal import CrystalGraphTransformer
+from skcrystal import CrystalGraphTransformer, GCNRegressor
 from skcrystal.datasets import load_pbe_prototypes
 
 # On small batches a second thread costs more than it brings.
@@ -31,6 +31,14 @@ def small(prototypes):
 @pytest.fixture(scope="session")
 def small_graphs(small):
     return CrystalGraphTransformer().transform(small[0])
+
+
+@pytest.fixture
+def model():
+    """A network that is quick, and unsure of itself."""
+    return GCNRegressor(
+        hidden_dim=8, n_layers=2, max_epochs=2, dropout=0.2, random_state=0
+    )
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
 from ..estimators._prefix import separate
+from ..estimators._targets import column_of
+from ..utils._rows import stack
 
 Weights = ArrayLike | Mapping[str | int, float]
 
@@ -32,7 +34,9 @@ def embed(model: Any, X: Any) -> NDArray[np.float32]:
         If no part of the model can embed crystals.
     """
     if hasattr(model, "learner_list"):  # modAL's committees
-        return np.hstack([embed(learner, X) for learner in model.learner_list])
+        parts = [embed(learner, X) for learner in model.learner_list]
+        # Distances are then root-mean-square ones over members
+        return np.hstack(parts) / np.float32(np.sqrt(len(parts)))
     if hasattr(model, "query_strategy"):
         return embed(model.estimator, X)
     if isinstance(model, Pipeline):
@@ -49,12 +53,22 @@ def embed(model: Any, X: Any) -> NDArray[np.float32]:
 
 def known_labels(learner: Any) -> NDArray[np.float64] | None:
     """Labels (n, T) that a learner or committee was taught; None if there are none."""
-    members = getattr(learner, "learner_list", [learner])
-    y = getattr(members[0], "y_training", None)
-    if y is None:
-        return None
-    y = np.asarray(y, dtype=np.float64)
-    return y.reshape(len(y), -1)
+    known = [
+        np.asarray(member.y_training, dtype=np.float64)
+        for member in getattr(learner, "learner_list", [learner])
+        if getattr(member, "y_training", None) is not None
+    ]
+    return np.concatenate([y.reshape(len(y), -1) for y in known]) if known else None
+
+
+def known_points(learner: Any) -> NDArray[np.float32] | None:
+    """Features (n, D) of the crystals a learner or any of a committee was taught."""
+    known = [
+        member.X_training
+        for member in getattr(learner, "learner_list", [learner])
+        if getattr(member, "X_training", None) is not None
+    ]
+    return embed(learner, stack(known, "X")) if known else None
 
 
 def target_names(learner: Any, n_targets: int) -> list[str]:
@@ -63,7 +77,9 @@ def target_names(learner: Any, n_targets: int) -> list[str]:
     y = getattr(members[0], "y_training", None)
     if hasattr(y, "columns"):
         return [str(column) for column in y.columns]
-    estimator = getattr(members[0], "estimator", members[0])
+    estimator = members[0]
+    if hasattr(estimator, "query_strategy"):
+        estimator = estimator.estimator
     if isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     names = getattr(estimator, "target_names_", None)
@@ -110,7 +126,7 @@ def scales(learner: Any, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     return scale
 
 
-def check_weights(
+def target_weights(
     weights: Weights | None, names: Sequence[str], *, signed: bool = False
 ) -> NDArray[np.float64]:
     """Weight of each of T targets.
@@ -152,21 +168,3 @@ def check_weights(
     if not signed and (values < 0).any():
         raise ValueError(f"weights is {values}; none may be negative here.")
     return values
-
-
-def column_of(key: str | int, names: Sequence[str], argument: str) -> int:
-    """Column of the target called `key`, or numbered so.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    if isinstance(key, str) and key in names:
-        return list(names).index(key)
-    if isinstance(key, int | np.integer) and -len(names) <= key < len(names):
-        return int(key) % len(names)
-    raise ValueError(
-        f"{argument} names the target {key!r}, but there are only {', '.join(names)} "
-        f"(0 to {len(names) - 1})."
-    )

@@ -9,20 +9,21 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from tqdm import tqdm
 
 from ..estimators._prefix import fit_prefix, rejoin, transform
 from ..estimators._targets import check_targets
-from ..utils._random import MAX_SEED, seed_estimator
+from ..utils._random import MAX_SEED
 from ..utils._validation import Interval, validate_params_of
 from ._errors import errors_of
 from ._identity import describe, describe_function, fingerprint
 from ._journal import VERSION, Journal
 from ._learner import ActiveLearner
-from ._oracles import ask
 from ._progress import Progress
-from ._rows import take
+from ._run import Run
+
+_TAKEN = {"cycle", "n_labelled", "n_failed", "seconds"}
 
 Scorer = Callable[[BaseEstimator, Any, Any], float]
 
@@ -55,7 +56,8 @@ class ActiveLearningCampaign(BaseEstimator):
     directory : str, Path or None, default=None
         Where to keep the state: ``campaign.jsonl``, and ``history.csv`` for reading.
     scoring : mapping of str to callable, optional
-        Further columns of `history_`: ``scorer(estimator, X_test, y_test)``.
+        Further columns of `history_`: ``scorer(estimator, X_test, y_test)``, with the
+        last step of a pipeline and with ready graphs.
     random_state : int or None, default=None
         Decides everything that chance decides, where `estimator` leaves it open.
     progress : bool, default=False
@@ -136,7 +138,13 @@ class ActiveLearningCampaign(BaseEstimator):
         self.progress = progress
 
     def run(
-        self, X_pool: Any, X_test: Any, y_test: Any, *, ids: Sequence[str] | None = None
+        self,
+        X_pool: Any,
+        X_test: Any,
+        y_test: Any,
+        *,
+        ids: Sequence[str] | None = None,
+        retry_failures: bool = False,
     ) -> ActiveLearningCampaign:
         """Run all cycles, or those that are left.
 
@@ -150,6 +158,9 @@ class ActiveLearningCampaign(BaseEstimator):
             Its labels; NaN where one was not measured.
         ids : sequence of n str, optional
             Names of the pool's crystals, for the record; by default their rows.
+        retry_failures : bool, default=False
+            Whether to first ask again for crystals that the oracle failed on in
+            earlier runs.
 
         Returns
         -------
@@ -161,57 +172,71 @@ class ActiveLearningCampaign(BaseEstimator):
             If a parameter is out of range, the pool is smaller than `n_initial`, or
             `directory` holds a campaign that was begun otherwise.
         RuntimeError
-            If `directory` is in use, or the oracle labelled no crystal at all.
+            If `directory` is in use, or the oracle failed on all crystals of a cycle.
         """
         validate_params_of(self)
         ids = _check_ids(ids, len(X_pool))
         self._check_sizes(len(X_pool))
-        self._check_oracle(len(X_pool))
+        self._check_functions(len(X_pool))
         prefix, final, graphs = fit_prefix(self.estimator, X_pool, None)
         test = transform(prefix, final, X_test)
         names = self._names(y_test, len(test))
-        self._pool, self._graphs, self._ids = X_pool, graphs, ids
         with Journal(self.directory) as journal:
-            seed = self._begin(journal, names, test, y_test)
-            self._done = Progress(journal, ids, names)
-            left = range(self._done.n_cycles, self.n_cycles + 1)
-            bar = tqdm(left, desc="campaign", disable=not self.progress)
-            learner = None
-            for cycle in bar:
-                started = perf_counter()
-                if cycle and learner is None and not self._done.asked(cycle):
-                    learner = self._teach(final, seed, cycle - 1)
-                times = {"query": self._ask(learner, seed, cycle)}
-                if not self._done.rows_of(cycle):
-                    break  # the pool is used up
-                times["oracle"] = self._label(cycle)
-                tick = perf_counter()
-                learner = self._teach(final, seed, cycle)
-                times["fit"] = perf_counter() - tick
-                metrics = errors_of(
-                    learner.estimator, test, y_test, names, self.scoring
-                )
-                times["total"] = perf_counter() - started
-                self._done.end_cycle(cycle, metrics, times)
-                journal.write_table(self._done.history(), "history.csv")
-                bar.set_postfix(
-                    {f"MAE {name}": f"{metrics[f'mae_{name}']:.3g}" for name in names}
-                )
-            if learner is None:
-                learner = self._teach(final, seed, self._done.n_cycles - 1)
-            # Once more: a kill may have come between the journal and the table.
-            journal.write_table(self._done.history(), "history.csv")
+            seed = self._begin(journal, names, ids, (graphs, test, y_test))
+            done = Progress(journal, ids, names)
+            run = Run(
+                final=final,
+                query_strategy=self.query_strategy,
+                oracle=self.oracle,
+                n_initial=self.n_initial,
+                batch_size=self.batch_size,
+                pool=X_pool,
+                graphs=graphs,
+                done=done,
+                seed=seed,
+                is_1d=np.ndim(y_test) == 1,
+            )
+            if retry_failures:
+                done.withdraw(done.failures()["row"].tolist())
+                for cycle in range(done.n_cycles):
+                    run.label(cycle)
+            learner = self._run(run, journal, test, y_test, names)
         self.learner_ = learner
         self.estimator_ = rejoin(self.estimator, prefix, learner.estimator)
-        self.history_ = self._done.history()
-        self.queries_ = self._done.queries()
-        self.labels_ = self._done.labels()
-        self.failures_ = self._done.failures()
-        # What the run needed is no part of what it found.
-        del self._pool, self._graphs, self._ids, self._done
+        self.history_ = done.history()
+        self.queries_ = done.queries()
+        self.labels_ = done.labels()
+        self.failures_ = done.failures()
         return self
 
     # Steps of a run
+
+    def _run(
+        self, run: Run, journal: Journal, test: Any, y_test: Any, names: list[str]
+    ) -> ActiveLearner:
+        """Run the cycles that are left; the last learner."""
+        done, learner = run.done, None
+        left = range(done.n_cycles, self.n_cycles + 1)
+        bar = tqdm(left, desc="campaign", disable=not self.progress)
+        for cycle in bar:
+            started = perf_counter()
+            if cycle and not done.asked(cycle) and learner is None:
+                learner = run.teach(cycle - 1)
+            times = {"query": run.ask(learner, cycle)}
+            if not done.rows_of(cycle):
+                break  # the pool is used up
+            times["oracle"] = run.label(cycle)
+            tick = perf_counter()
+            learner = run.teach(cycle)
+            times["fit"] = perf_counter() - tick
+            metrics = errors_of(learner.estimator, test, y_test, names, self.scoring)
+            times["total"] = perf_counter() - started
+            done.end_cycle(cycle, metrics, times)
+            journal.write_table(done.history(), "history.csv")
+            bar.set_postfix({f"MAE {n}": f"{metrics[f'mae_{n}']:.3g}" for n in names})
+        # Once more: a kill may have come between the journal and the table.
+        journal.write_table(done.history(), "history.csv")
+        return learner or run.teach(done.n_cycles - 1)
 
     def _check_sizes(self, n_pool: int) -> None:
         if isinstance(self.n_initial, Integral):
@@ -235,12 +260,30 @@ class ActiveLearningCampaign(BaseEstimator):
                 f"pool from 0 to {n_pool - 1}, are needed."
             )
 
-    def _check_oracle(self, n_pool: int) -> None:
-        if hasattr(self.oracle, "label_row") and len(self.oracle) != n_pool:
-            raise ValueError(
-                f"oracle holds labels of {len(self.oracle)} crystals, but the pool has "
-                f"{n_pool}; give those of the pool, row by row."
+    def _check_functions(self, n_pool: int) -> None:
+        """Check what is called later, before anything is paid for."""
+        if hasattr(self.oracle, "label_row"):
+            if len(self.oracle) != n_pool:
+                raise ValueError(
+                    f"oracle holds labels of {len(self.oracle)} crystals, but the pool "
+                    f"has {n_pool}; give those of the pool, row by row."
+                )
+        elif not callable(self.oracle):
+            raise TypeError(
+                f"oracle is a {type(self.oracle).__name__}, which cannot be called; "
+                "give a function of a crystal, or known labels as SimulatedOracle(y)."
             )
+        for name, scorer in (self.scoring or {}).items():
+            if name in _TAKEN or name.startswith("seconds_"):
+                raise ValueError(
+                    f"scoring has the name {name!r}, which is a column of its own; "
+                    "take another."
+                )
+            if not callable(scorer):
+                raise TypeError(
+                    f"scoring[{name!r}] is {scorer!r}; give a function of estimator, X "
+                    "and y."
+                )
 
     def _names(self, y_test: Any, n_test: int) -> list[str]:
         """Names of the targets; an oracle's where the test set has none of its own."""
@@ -253,18 +296,22 @@ class ActiveLearningCampaign(BaseEstimator):
                 f"the oracle labels {len(names)} targets ({', '.join(names)}), but "
                 f"y_test has shape {np.shape(y_test)}."
             )
-        is_named = hasattr(y_test, "columns") or getattr(y_test, "name", None)
-        if not is_named:
+        # Names that say nothing, of an array without columns, give way.
+        unnamed = [f"target_{t}" for t in range(len(names))]
+        if targets.names == unnamed:
             return list(names)
-        if targets.names != list(names) and set(targets.names) == set(names):
+        if names not in (unnamed, targets.names):
             raise ValueError(
                 f"the oracle labels {', '.join(names)}, but y_test has the columns "
-                f"{', '.join(targets.names)}; put them in one order."
+                f"{', '.join(targets.names)}; name and order them alike."
             )
         return targets.names
 
-    def _begin(self, journal: Journal, names: list[str], test: Any, y_test: Any) -> int:
+    def _begin(
+        self, journal: Journal, names: list[str], ids: list[str], data: tuple
+    ) -> int:
         """Write what decides the campaign, or compare with what was written."""
+        graphs, test, y_test = data
         labels = check_targets(y_test, len(test), allow_empty=True).values
         seed = self.random_state
         about = {
@@ -274,7 +321,7 @@ class ActiveLearningCampaign(BaseEstimator):
             "batch_size": int(self.batch_size),
             "random_state": None if seed is None else int(seed),
             "targets": names,
-            "pool": fingerprint(self._graphs, "\n".join(self._ids).encode()),
+            "pool": fingerprint(graphs, "\n".join(ids).encode()),
             "test": fingerprint(test, labels.tobytes()),
         }
         if not journal.records:
@@ -292,58 +339,6 @@ class ActiveLearningCampaign(BaseEstimator):
                 )
         return begun["seed"]
 
-    def _ask(self, learner: ActiveLearner | None, seed: int, cycle: int) -> float:
-        """Settle which crystals to label; seconds that it took."""
-        if self._done.asked(cycle):
-            return 0.0
-        started = perf_counter()
-        random = np.random.RandomState([seed, cycle, 1])
-        free = self._done.free_rows()
-        if cycle == 0:
-            rows = self.n_initial
-            if isinstance(rows, Integral):
-                rows = random.permutation(len(self._ids))[:rows]
-        elif not len(free):
-            rows = []
-        else:
-            learner._random = random
-            n = min(self.batch_size, len(free))
-            picked, _ = learner.query(take(self._graphs, free), n_instances=n)
-            rows = free[picked]
-        if len(rows):
-            self._done.begin_cycle(cycle, [int(row) for row in rows])
-        return perf_counter() - started
-
-    def _label(self, cycle: int) -> float:
-        started = perf_counter()
-        for row in self._done.unanswered(cycle):
-            try:
-                label = ask(self.oracle, row, self._pool)
-            except Exception as error:
-                # One calculation that fails is no reason to lose the others.
-                self._done.fail(cycle, row, f"{type(error).__name__}: {error}")
-                continue
-            self._done.answer(cycle, row, label)
-        return perf_counter() - started
-
-    def _teach(self, final: BaseEstimator, seed: int, cycle: int) -> ActiveLearner:
-        """Train on all labels up to a cycle, as after any other history."""
-        rows, labels = self._done.known(cycle)
-        if not rows:
-            failures = self._done.failures()["error"].tolist()
-            raise RuntimeError(
-                f"the oracle labelled none of the {len(failures)} crystals asked for; "
-                f"the first failure was {failures[0]!r}. Mend it, and begin in another "
-                "directory."
-            )
-        random = np.random.RandomState([seed, cycle, 0])
-        return ActiveLearner(
-            seed_estimator(clone(final), random, only_unset=True),
-            self.query_strategy,
-            take(self._graphs, np.array(rows)),
-            labels,
-        )
-
 
 def _check_ids(ids: Sequence[str] | None, n_pool: int) -> list[str]:
     if ids is None:
@@ -351,7 +346,7 @@ def _check_ids(ids: Sequence[str] | None, n_pool: int) -> list[str]:
     ids = [str(i) for i in ids]
     if len(ids) != n_pool or len(set(ids)) < n_pool:
         raise ValueError(
-            f"ids has {len(set(ids))} different entries, but the pool has {n_pool} "
-            "crystals; each needs a name of its own."
+            f"ids has {len(ids)} entries, {len(set(ids))} of them different, but the "
+            f"pool has {n_pool} crystals; each needs a name of its own."
         )
     return ids

@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import delayed
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.isotonic import IsotonicRegression
-from sklearn.utils import check_random_state
 from tqdm import tqdm
 
 from ..estimators._prefix import fit_prefix, lift, separate, transform
@@ -139,98 +136,6 @@ def compare_strategies(
     return pd.concat(list(bar), ignore_index=True)
 
 
-def labels_saved(
-    results: pd.DataFrame,
-    target: str,
-    *,
-    baseline: str = "random",
-    metric: str = "mae",
-    n_bootstrap: int = 1000,
-    random_state: Any = 0,
-) -> pd.DataFrame:
-    """How many labels each strategy saves at the error the baseline ends with.
-
-    Learning curves, the mean over seeds, are made monotonic by isotonic regression: a
-    lucky cycle saves no labels. Between cycles they are straight lines. The saving is
-    one minus the ratio of the labels that the strategy needs to those of the baseline.
-    A strategy that needs more, or does not get there, has a negative one: what the
-    baseline saves against it, with the roles exchanged.
-
-    Parameters
-    ----------
-    results : DataFrame
-        From `compare_strategies`.
-    target : str
-        Name of the target.
-    baseline : str, default="random"
-        Name of the strategy to compare with.
-    metric : {"mae", "rmse"}, default="mae"
-    n_bootstrap : int, default=1000
-        Draws of seeds with replacement, the same for both curves.
-    random_state : int, RandomState or None, default=0
-        Decides what is drawn.
-
-    Returns
-    -------
-    DataFrame
-        One row an architecture and strategy: ``error`` (what the baseline ends with, in
-        the target's unit), ``n_baseline``, ``n_strategy`` (labels needed for it; NaN if
-        never reached), ``saved`` (fraction), ``low`` and ``high`` (16th and 84th
-        percentile of the bootstrap), ``n_seeds``. With one seed, the last two are NaN.
-
-    Raises
-    ------
-    ValueError
-        If the baseline or the column is not there.
-    """
-    column = f"{metric}_{target}"
-    if column not in results:
-        found = [c for c in results if c.startswith(f"{metric}_")]
-        raise ValueError(f"results has no column {column!r}; it has {found}.")
-    if baseline not in set(results["strategy"]):
-        raise ValueError(
-            f"results has no strategy {baseline!r}; it has "
-            f"{sorted(set(results['strategy']))}."
-        )
-    random = check_random_state(random_state)
-    rows = []
-    for architecture, of_one in results.groupby("architecture", sort=False):
-        curves = {
-            strategy: _curves_of(frame, column)
-            for strategy, frame in of_one.groupby("strategy", sort=False)
-        }
-        base = curves[baseline]
-        for strategy, curve in curves.items():
-            if strategy == baseline or len(curve) < 2:
-                continue
-            seeds = base.columns.intersection(curve.columns)
-            pair = base[seeds], curve[seeds]
-            n_base, n_needed, saved = _saving(*(part.mean(axis=1) for part in pair))
-            draws = [
-                _saving(*(part[drawn].mean(axis=1) for part in pair))[-1]
-                for drawn in (
-                    random.choice(seeds, len(seeds)) for _ in range(n_bootstrap)
-                )
-            ]
-            low, high = (
-                np.percentile(draws, [16, 84]) if len(seeds) > 1 else (np.nan, np.nan)
-            )
-            rows.append(
-                {
-                    "architecture": architecture,
-                    "strategy": strategy,
-                    "error": _monotonic(pair[0].mean(axis=1))[-1],
-                    "n_baseline": n_base,
-                    "n_strategy": n_needed,
-                    "saved": saved,
-                    "low": low,
-                    "high": high,
-                    "n_seeds": len(seeds),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
 def _run(
     keys: dict[str, Any], campaign: ActiveLearningCampaign, pool: Any, test: Any, y: Any
 ) -> pd.DataFrame:
@@ -258,46 +163,3 @@ def _prepare(
         fitted, _, pool = fit_prefix(estimator, X_pool, None)
         prepared[key] = pool, transform(fitted, final, X_test)
     return final, *prepared[key]
-
-
-def _curves_of(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Curves of all seeds, one a column, over the mean number of labels of a cycle."""
-    table = frame.pivot(index="cycle", columns="seed", values=[column, "n_labelled"])
-    # Of campaigns that were stopped early there is no whole curve.
-    curves = table[column].dropna(axis=1)
-    return curves.set_index(table["n_labelled"][curves.columns].mean(axis=1))
-
-
-def _monotonic(curve: pd.Series) -> NDArray[np.float64]:
-    n = curve.index.to_numpy(dtype=np.float64)
-    return IsotonicRegression(increasing=False).fit_transform(n, curve.to_numpy())
-
-
-def _saving(base: pd.Series, curve: pd.Series) -> tuple[float, float, float]:
-    """Labels that both need for the last error of `base`, and the part saved."""
-    # Fewest for both: on a plateau at its end, `base` is there before its last label
-    error = _monotonic(base)[-1]
-    n_base, n_curve = _labels_for(error, base), _labels_for(error, curve)
-    if np.isfinite(n_curve):
-        return n_base, n_curve, _fraction(n_base, n_curve)
-    error = _monotonic(curve)[-1]
-    saved = _fraction(_labels_for(error, base), _labels_for(error, curve))
-    return n_base, np.nan, saved
-
-
-def _fraction(n_base: float, n_curve: float) -> float:
-    """Labels saved, of those of whichever needs more; negative if `curve` does."""
-    return (n_base - n_curve) / max(n_base, n_curve)
-
-
-def _labels_for(error: float, curve: pd.Series) -> float:
-    """Fewest labels with which a curve reaches an error; infinite if it does not."""
-    n, values = curve.index.to_numpy(dtype=np.float64), _monotonic(curve)
-    there = np.flatnonzero(values <= error)
-    if not len(there):
-        return np.inf
-    first = there[0]
-    if first == 0:
-        return float(n[0])
-    share = (values[first - 1] - error) / (values[first - 1] - values[first])
-    return float(n[first - 1] + share * (n[first] - n[first - 1]))

@@ -64,6 +64,8 @@ def errors_of(
 def _std(estimator: BaseEstimator, X: Any) -> np.ndarray | None:
     try:
         return np.asarray(estimator.predict(X, return_std=True)[1])
-    except (TypeError, ValueError):
-        # It has none: no such argument, or no dropout. `predict` itself ran before.
+    except (TypeError, ValueError) as error:
+        # It has none: no such argument, or no dropout. Anything else is a fault.
+        if "return_std" not in str(error):
+            raise
         return None

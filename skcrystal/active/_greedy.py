@@ -21,7 +21,9 @@ def pick_greedily(
     points: NDArray,
     gap: NDArray[np.float64],
     n_instances: int,
+    *,
     worth: NDArray[np.float64] | None = None,
+    power: float = 1.0,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Pick points far from all known ones and from each other.
 
@@ -33,15 +35,19 @@ def pick_greedily(
     n_instances : int
     worth : ndarray of shape (P,), optional
         Factor, not negative, of the distance; one by default.
+    power : float, default=1.0
+        Power of the distance.
 
     Returns
     -------
     picked : ndarray of shape (n_instances,)
     scores : ndarray of shape (n_instances,)
-        Worth times distance at the time of the pick; not increasing.
+        Worth times power of distance at the time of the pick; not increasing.
     """
     points = np.asarray(points, dtype=np.float64)
     worth = np.ones(len(points)) if worth is None else worth
+    with np.errstate(divide="ignore"):
+        log_worth = np.log(worth)
     free = np.ones(len(points), dtype=bool)
     picked = np.empty(n_instances, dtype=np.int64)
     scores = np.empty(n_instances)
@@ -49,13 +55,16 @@ def pick_greedily(
         if np.isinf(gap).all():
             # Nothing to be far from: the worthiest, of these the most central
             center = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
-            order = np.lexsort((center, -worth))
-            best, score = int(order[0]), float(worth[order[0]])
+            best = int(np.lexsort((center, -worth))[0])
+            scores[k] = worth[best]
         else:
-            merit = np.where(free, worth * gap, -1.0)
-            best = int(merit.argmax())
-            score = float(merit[best])
-        picked[k], scores[k], free[best] = best, score, False
+            # By logarithm, which neither overflows nor vanishes
+            with np.errstate(divide="ignore"):
+                merit = log_worth + power * np.log(gap)
+            rows = np.flatnonzero(free)
+            best = int(rows[np.lexsort((-worth[rows], -merit[rows]))[0]])
+            scores[k] = np.exp(merit[best])
+        picked[k], free[best] = best, False
         new = np.sqrt(((points - points[best]) ** 2).sum(axis=1))
         gap = np.minimum(gap, new)
     return picked, scores

@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -32,9 +33,15 @@ def describe(estimator: BaseEstimator) -> str:
 def describe_function(function: Any) -> str:
     """Return the name of a strategy, and the options bound to it."""
     name = getattr(function, "func", function)  # functools.partial
-    name = getattr(name, "__qualname__", type(name).__name__)
-    options = getattr(function, "keywords", None)
-    return _without_addresses(f"{name}({options!r})") if options else name
+    options = getattr(function, "keywords", None) or {}
+    given = getattr(function, "args", ())
+    if not hasattr(name, "__qualname__"):  # an object that can be called
+        options = {**vars(name), **options}
+        name = type(name)
+    text = ", ".join([*map(repr, given), *([repr(options)] if options else [])])
+    return _without_addresses(
+        f"{name.__qualname__}({text})" if text else name.__qualname__
+    )
 
 
 def _without_addresses(text: str) -> str:
@@ -48,4 +55,6 @@ def fingerprint(graphs: Any, beside: bytes) -> str:
         for name, array in sorted(graphs.columns().items()):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    else:
+        digest.update(joblib.hash(graphs).encode())
     return digest.hexdigest()[:16]

@@ -7,7 +7,6 @@ Just these places are overridden here; everything else is modAL's.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -19,122 +18,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..estimators._targets import check_targets
-from ..utils._warnings import unseen_elements_expected
-from ._beliefs import embed
-from ._rows import pool_for_modal, stack, take
+from ..utils._rows import stack, take
+from ._query import QueriesCrystals
 from ._strategies import max_std
 
 
-class _QueriesCrystals:
-    """What learners and committees share."""
-
-    query_strategy: Callable
-    _random: Any = None
-
-    def query(
-        self,
-        X_pool: Any,
-        *query_args: Any,
-        return_metrics: bool = False,
-        **query_kwargs: Any,
-    ) -> tuple:
-        """Ask which crystals of a pool to label next.
-
-        Parameters
-        ----------
-        X_pool : list, object array, Series or CrystalGraphs of P crystals
-        *query_args, **query_kwargs
-            For the query strategy; first of all ``n_instances``.
-        return_metrics : bool, default=False
-            Whether to also return the scores of the picked crystals.
-
-        Returns
-        -------
-        indices : ndarray of shape (n_instances,)
-            Their rows in `X_pool`.
-        instances
-            The crystals themselves, in the form of `X_pool`.
-        scores : ndarray of shape (n_instances,), or None
-            Only with `return_metrics`; None if the strategy tells none.
-
-        Raises
-        ------
-        ValueError
-            If the strategy returns no rows of the pool.
-
-        Notes
-        -----
-        What the strategy raises is raised. It may return indices, or indices and
-        scores.
-        """
-        if "random_state" not in query_kwargs and _draws(self.query_strategy):
-            query_kwargs["random_state"] = self._random
-        with unseen_elements_expected():
-            result = self.query_strategy(
-                self, pool_for_modal(X_pool), *query_args, **query_kwargs
-            )
-        scores = None
-        if isinstance(result, tuple):
-            if len(result) != 2:
-                raise ValueError(
-                    f"the query strategy returned a tuple of {len(result)}; indices, "
-                    "or (indices, scores), are expected."
-                )
-            result, scores = result
-            scores = None if scores is None else np.atleast_1d(scores)
-        indices = _check_indices(result, len(X_pool))
-        instances = take(X_pool, indices)
-        return (indices, instances, scores) if return_metrics else (indices, instances)
-
-    def teach(
-        self,
-        X: Any,
-        y: Any,
-        bootstrap: bool = False,
-        only_new: bool = False,
-        **fit_kwargs: Any,
-    ) -> None:
-        """Add labelled crystals to what is known, and train again.
-
-        Parameters
-        ----------
-        X : sequence of k crystals or graphs
-        y : array-like of shape (k,) or (k, n_targets)
-        bootstrap : bool, default=False
-            Whether to draw crystals with replacement.
-        only_new : bool, default=False
-            Whether to train on these crystals alone.
-        **fit_kwargs
-            For the estimator's `fit`.
-
-        Notes
-        -----
-        If they do not fit to what is known, or training fails, they are not added.
-        """
-        learners = getattr(self, "learner_list", [self])
-        known = [(learner.X_training, learner.y_training) for learner in learners]
-        try:
-            super().teach(X, y, bootstrap, only_new, **fit_kwargs)
-        except BaseException:
-            for learner, (X_before, y_before) in zip(learners, known, strict=True):
-                learner.X_training, learner.y_training = X_before, y_before
-            raise
-
-    def transform_without_estimating(self, X: Any) -> NDArray[np.float32]:
-        """Features of crystals, for strategies that measure distances between them.
-
-        Parameters
-        ----------
-        X : sequence of m crystals or graphs
-
-        Returns
-        -------
-        ndarray of shape (m, D)
-        """
-        return embed(self, X)
-
-
-class ActiveLearner(_QueriesCrystals, _ModalLearner):
+class ActiveLearner(QueriesCrystals, _ModalLearner):
     """A model, what it was taught, and a strategy that says what to ask next.
 
     modAL's learner [1]_ for crystals: lists, object arrays and Series of structures
@@ -262,7 +151,7 @@ class ActiveLearner(_QueriesCrystals, _ModalLearner):
         return self
 
 
-class CommitteeRegressor(_QueriesCrystals, _ModalCommittee):
+class CommitteeRegressor(QueriesCrystals, _ModalCommittee):
     """modAL's committee of learners, with pools and labels of every kind.
 
     Its standard deviation is the spread of its members. An `EnsembleRegressor` in one
@@ -318,38 +207,7 @@ class CommitteeRegressor(_QueriesCrystals, _ModalCommittee):
         return np.stack(votes, axis=1)
 
 
-def _draws(strategy: Callable) -> bool:
-    """Whether a strategy wants a `random_state`, and has none of its own."""
-    try:
-        parameter = inspect.signature(strategy).parameters.get("random_state")
-    except (TypeError, ValueError):  # built in C
-        return False
-    # functools.partial leaves what it sets as a default
-    return parameter is not None and (
-        parameter.default is None or parameter.default is parameter.empty
-    )
-
-
 def _check_labels(X: Any, y: Any) -> None:
     if y is None:
         raise ValueError("y is None, but crystals are taught with labels.")
     check_targets(y, len(X), allow_empty=True)
-
-
-def _check_indices(result: Any, n_pool: int) -> NDArray[np.int64]:
-    indices = np.atleast_1d(np.asarray(result))
-    whole = indices.ndim == 1 and np.issubdtype(indices.dtype, np.integer)
-    if not whole or (len(indices) and not -n_pool <= indices.min() <= indices.max()):
-        raise ValueError(
-            f"the query strategy returned {result!r}; rows of the pool are expected."
-        )
-    if len(indices) and indices.max() >= n_pool:
-        raise ValueError(
-            f"the query strategy returned row {indices.max()} of a pool of {n_pool}."
-        )
-    indices = indices.astype(np.int64) % n_pool
-    if len(np.unique(indices)) < len(indices):
-        raise ValueError(
-            f"the query strategy returned {indices}, which holds a crystal twice."
-        )
-    return indices

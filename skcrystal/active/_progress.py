@@ -67,6 +67,10 @@ class Progress:
         """Note a crystal that cannot be labelled."""
         self._write(kind="failure", cycle=cycle, row=row, error=error)
 
+    def withdraw(self, rows: list[int]) -> None:
+        """Forget that crystals failed, so that they are asked for again."""
+        self._write(kind="withdrawal", rows=rows)
+
     def end_cycle(
         self, cycle: int, metrics: Mapping[str, float], seconds: Mapping[str, float]
     ) -> None:
@@ -96,6 +100,9 @@ class Progress:
             ]
         elif kind == "failure":
             self._failures[record["row"]] = record["cycle"], record["error"]
+        elif kind == "withdrawal":
+            for row in record["rows"]:
+                self._failures.pop(row, None)
         elif kind == "cycle":
             row = record["row"]
             self._rows.append({k: np.nan if v is None else v for k, v in row.items()})
@@ -121,6 +128,10 @@ class Progress:
             for row in self.rows_of(cycle)
             if row not in self._labels and row not in self._failures
         ]
+
+    def failures_of(self, cycle: int) -> list[int]:
+        """Crystals of a cycle that the oracle failed on."""
+        return [row for row in self.rows_of(cycle) if row in self._failures]
 
     def free_rows(self) -> NDArray[np.int64]:
         """Crystals that were never asked for."""

@@ -9,13 +9,15 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from ..graphs import CrystalGraphs
 from ..utils._random import seed_estimator
+from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
-from ._prefix import fit_prefix, rejoin, separate, transform
+from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._score import masked_r2
 from ._targets import check_targets, check_weights
 
@@ -31,7 +33,8 @@ class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        A regressor or a pipeline that ends in one.
+        A regressor or a pipeline that ends in one, with a `random_state` (or set
+        `bootstrap`: members are alike otherwise).
     n_estimators : int, default=5
         Number of members.
     n_jobs : int or None, default=None
@@ -118,10 +121,12 @@ class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         validate_params_of(self)
         prefix, final, graphs = fit_prefix(self.estimator, X, y)
+        _check_member(final)
         targets = check_targets(y, len(graphs))
         weights = None
         if sample_weight is not None:
             weights = check_weights(sample_weight, len(graphs))
+            check_weighable(final)
         random = check_random_state(self.random_state)
         members, samples = [], []
         for _ in range(self.n_estimators):
@@ -159,8 +164,8 @@ class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         mean : ndarray of shape (m,) or (m, n_targets)
             In the units and the shape of the `y` of `fit`.
         std : ndarray of the shape of `mean`
-            With `return_std`: the spread of members; of members that predict noise
-            too, that of the mixture, which holds both.
+            With `return_std`: the spread of members; if they predict noise, together
+            with that.
         epistemic, aleatoric : ndarray of the shape of `mean`
             With `return_components`: the spread of members, and the noise that they
             predict. The square of `std` is the sum of their squares.
@@ -205,6 +210,7 @@ class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             return mean, epistemic, aleatoric
         return mean, np.hypot(epistemic, aleatoric)
 
+    @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Features of crystals in all members, side by side.
 
@@ -259,6 +265,21 @@ class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return tags
 
 
+def _check_member(final: BaseEstimator) -> None:
+    """Refuse what would make members alike, or spread that is not theirs."""
+    if isinstance(final, FrozenEstimator):
+        raise ValueError(
+            "estimator is frozen, so that all members would be one model; pass it "
+            "without FrozenEstimator."
+        )
+    if hasattr(final, "scale_") or hasattr(final, "calibration_fraction"):
+        raise ValueError(
+            "estimator is a CalibratedRegressor, whose scaled standard deviations an "
+            "ensemble would drop; calibrate the ensemble instead: "
+            "CalibratedRegressor(EnsembleRegressor(...))."
+        )
+
+
 def _draw(
     known: NDArray[np.bool_], weights: NDArray | None, random: np.random.RandomState
 ) -> NDArray[np.int64]:
@@ -292,11 +313,7 @@ def _fit_member(
         weights = counts if weights is None else counts * weights
         rows = rows[weights[rows] > 0]
         return member.fit(
-            _rows_of(graphs, rows), _rows_of(y, rows), sample_weight=weights[rows]
+            take(graphs, rows), take(y, rows), sample_weight=weights[rows]
         )
     rows = np.repeat(np.arange(len(counts)), counts)
-    return member.fit(_rows_of(graphs, rows), _rows_of(y, rows))
-
-
-def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
-    return X[rows] if isinstance(X, CrystalGraphs) else _safe_indexing(X, rows)
+    return member.fit(take(graphs, rows), take(y, rows))

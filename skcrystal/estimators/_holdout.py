@@ -46,7 +46,7 @@ def formula_groups(X: Any) -> NDArray[np.int64]:
 
 
 def hold_back(
-    graphs: CrystalGraphs, fraction: float, random: np.random.RandomState
+    X: Any, fraction: float, random: np.random.RandomState, *, otherwise: str
 ) -> tuple[NDArray, NDArray]:
     """Split crystals in two, with no formula on both sides.
 
@@ -55,11 +55,12 @@ def hold_back(
 
     Parameters
     ----------
-    graphs : CrystalGraphs
-        n crystals.
+    X : CrystalGraphs, or sequence of n crystals
     fraction : float
         How many of them to hold back, at most; but one formula at least.
     random : RandomState
+    otherwise : str
+        What to do if it cannot be done, for the message.
 
     Returns
     -------
@@ -70,14 +71,14 @@ def hold_back(
     ValueError
         If there are fewer than two formulas.
     """
-    group = formula_groups(graphs)
+    group = formula_groups(X)
     sizes = np.bincount(group)
     if len(sizes) < 2:
         raise ValueError(
-            f"early_stopping=True holds back whole formulas, but all {len(graphs)} "
-            "crystals share one; set early_stopping=False or add others."
+            f"whole formulas are held back, but all {len(group)} crystals share one; "
+            f"{otherwise}."
         )
-    wanted, n_held, held = fraction * len(graphs), 0, []
+    wanted, n_held, held = fraction * len(group), 0, []
     for formula in random.permutation(len(sizes)):
         # A formula with more crystals than are wanted stays on the other side.
         if n_held + sizes[formula] <= max(wanted, 1) and len(held) < len(sizes) - 1:
@@ -120,7 +121,9 @@ def split_rows(
     """
     kept, held = np.arange(len(graphs)), None
     if fraction is not None:
-        kept, held = hold_back(graphs, fraction, random)
+        kept, held = hold_back(
+            graphs, fraction, random, otherwise="set early_stopping=False or add others"
+        )
     empty = np.flatnonzero(~label_weights[kept].any(axis=0))
     if len(empty):
         raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from ..graphs import CrystalGraphs
 from ._base import GNNRegressor
@@ -62,7 +63,7 @@ def lift(estimator: BaseEstimator) -> BaseEstimator:
     -------
     estimator or Pipeline
     """
-    if not getattr(estimator, "_passes_graphs_on", False):
+    if not _passes_on(estimator):
         return estimator
     inner = lift(estimator.estimator)
     prefix, final = separate(inner)
@@ -97,12 +98,13 @@ def fit_prefix(
     if prefix is not None:
         prefix = clone(prefix)
         X = prefix.fit_transform(X, y)
-    return prefix, final, ready(final, X)
+    # A clone: what an earlier fit left in `final` decides nothing.
+    return prefix, final, ready(clone(final), X)
 
 
 def ready(final: BaseEstimator, X: Any) -> Any:
     """Graphs of crystals if the network would build them itself; else `X` as it is."""
-    while getattr(final, "_passes_graphs_on", False):
+    while _passes_on(final):
         members = getattr(final, "estimators_", None)
         final = members[0] if members else getattr(final, "estimator_", final.estimator)
     if isinstance(final, FrozenEstimator):
@@ -124,3 +126,40 @@ def transform(prefix: Pipeline | None, final: BaseEstimator, X: Any) -> Any:
     if prefix is not None:
         X = prefix.transform(X)
     return ready(final, X)
+
+
+def can_embed(estimator: BaseEstimator) -> bool:
+    """Whether the network within an estimator that wraps it gives features.
+
+    Raises
+    ------
+    AttributeError
+        If not.
+    """
+    final = estimator.estimator
+    while isinstance(final, Pipeline | FrozenEstimator) or _passes_on(final):
+        final = final.steps[-1][1] if isinstance(final, Pipeline) else final.estimator
+    if not hasattr(final, "embed"):
+        raise AttributeError(f"{type(final).__name__} has no embed(X).")
+    return True
+
+
+def check_weighable(final: BaseEstimator) -> None:
+    """Refuse weights for a model that takes none.
+
+    Raises
+    ------
+    ValueError
+        If it takes none.
+    """
+    if not has_fit_parameter(final, "sample_weight"):
+        raise ValueError(
+            f"sample_weight was given, but {type(final).__name__} takes none; leave it "
+            "out."
+        )
+
+
+def _passes_on(estimator: Any) -> bool:
+    # A frozen one answers for what it holds, which is not to be taken apart.
+    frozen = isinstance(estimator, FrozenEstimator)
+    return not frozen and getattr(estimator, "_passes_graphs_on", False)

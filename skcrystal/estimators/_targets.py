@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -140,3 +142,25 @@ class TargetScaler:
 
     def inverse(self, scaled: NDArray) -> NDArray:
         return scaled * self.scale + self.mean
+
+
+def column_of(key: str | int, names: Sequence[str], argument: str) -> int:
+    """Column of the target called `key`, or numbered so.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if isinstance(key, str) and key in names:
+        return list(names).index(key)
+    if (
+        isinstance(key, Integral)
+        and not isinstance(key, bool)
+        and -len(names) <= key < len(names)
+    ):
+        return int(key) % len(names)
+    raise ValueError(
+        f"{argument} names the target {key!r}, but there are only {', '.join(names)} "
+        f"(0 to {len(names) - 1})."
+    )

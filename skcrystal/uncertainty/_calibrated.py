@@ -10,16 +10,23 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupShuffleSplit
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
-from ..estimators._holdout import formula_groups
-from ..estimators._prefix import fit_prefix, rejoin, separate, transform
-from ..estimators._score import masked_r2
-from ..estimators._targets import check_targets, check_weights
-from ..graphs import CrystalGraphs
+from ..estimators._holdout import hold_back
+from ..estimators._prefix import (
+    can_embed,
+    check_weighable,
+    fit_prefix,
+    rejoin,
+    separate,
+    transform,
+)
+from ..estimators._score import check_n_targets, masked_r2
+from ..estimators._targets import Targets, check_targets, check_weights
 from ..utils._random import seed_estimator
+from ..utils._rows import take
 from ..utils._validation import Interval, StrOptions, validate_params_of
 
 _CENTRAL = 2 * norm.cdf(1) - 1  # 0.6827, what one standard deviation covers
@@ -30,7 +37,7 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """Scale a regressor's standard deviations, target by target.
 
     Whatever gives standard deviations, by dropout, an ensemble or a Gaussian loss,
-    gives them too small or too large by some factor [1]_. It is measured on crystals
+    gives them too small or too large. The factor [1]_ is measured on crystals
     the model has not seen, of formulas it has not seen.
 
     Parameters
@@ -45,16 +52,18 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ``"nll"`` gives the factor of largest likelihood: the root mean square error in
         standard deviations, which a few large errors decide.
     calibration_fraction : float, default=0.2
-        The part of the formulas that is held back to calibrate on. The factor is that
-        of one trained network, and does not carry over to another: the crystals held
-        back are not trained on in the end.
+        The part of the crystals that is held back to calibrate on, whole formulas at a
+        time. The factor is that of one trained network, and does not carry over to
+        another: the crystals held back are not trained on in the end. (Steps before
+        the network, if they learn, learn from all crystals.)
     random_state : int, RandomState or None, default=None
         Decides what is held back, and models where `estimator` leaves it open.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted model, of the form of `estimator`.
+        The fitted model; a pipeline, first steps first, if there is one anywhere in
+        `estimator`.
     scale_ : ndarray of shape (n_targets,)
         The factors.
     n_calibration_ : ndarray of shape (n_targets,)
@@ -64,7 +73,8 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     References
     ----------
-    .. [1] V. Kuleshov, N. Fenner, S. Ermon, ICML 2018, arXiv:1807.00263.
+    .. [1] D. Levi, L. Gispan, N. Giladi, E. Fetaya, Sensors 22, 5540 (2022),
+       arXiv:1905.11659.
 
     Examples
     --------
@@ -130,9 +140,11 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         given = None if sample_weight is None else weights
         random = check_random_state(self.random_state)
 
-        train, held = self._split(graphs, random)
+        # By the crystals, which steps may have turned to numbers.
+        train, held = self._split(X, random)
         model = _fit(final, graphs, y, given, train, random) if len(train) else final
-        mean, std = model.predict(_rows_of(graphs, held), return_std=True)
+        _check_same_targets(model, targets)
+        mean, std = model.predict(take(graphs, held), return_std=True)
         ratios = _ratios(targets.values[held], mean, std, held)
         ratios[weights[held] == 0] = np.nan
         self.n_calibration_ = (~np.isnan(ratios)).sum(axis=0)
@@ -174,10 +186,14 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         mean, std = self.estimator_.predict(X, return_std=True)
         return mean, std * (self.scale_[0] if std.ndim == 1 else self.scale_)
 
+    @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Features of crystals in the model, of shape (m, D)."""
         check_is_fitted(self, "scale_")
-        prefix, final = separate(self.estimator_)
+        model = self.estimator_
+        if isinstance(model, FrozenEstimator):
+            model = model.estimator
+        prefix, final = separate(model)
         return final.embed(transform(prefix, final, X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -198,24 +214,17 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     # Steps of fit
 
-    def _split(
-        self, graphs: Any, random: np.random.RandomState
-    ) -> tuple[NDArray, NDArray]:
+    def _split(self, X: Any, random: np.random.RandomState) -> tuple[NDArray, NDArray]:
         """Rows to train on, none if the model is fitted, and rows to measure on."""
-        rows = np.arange(len(graphs))
+        rows = np.arange(len(X))
         if isinstance(self.estimator, FrozenEstimator):
             return rows[:0], rows
-        groups = formula_groups(graphs)
-        if len(np.unique(groups)) < 2:
-            raise ValueError(
-                f"all {len(graphs)} crystals share one formula, so that none can be "
-                "held back to calibrate on; give others, or a fitted model in "
-                "sklearn.frozen.FrozenEstimator."
-            )
-        splitter = GroupShuffleSplit(
-            n_splits=1, test_size=self.calibration_fraction, random_state=random
+        return hold_back(
+            X,
+            self.calibration_fraction,
+            random,
+            otherwise="give others, or a fitted model in FrozenEstimator",
         )
-        return next(splitter.split(rows, groups=groups))
 
     def _scale(self, ratios: NDArray[np.float64], name: str) -> float:
         """Factor of one target from its k errors in standard deviations."""
@@ -223,12 +232,13 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if k < _FEWEST:
             raise ValueError(
                 f"{name} has {k} labels to calibrate on, but {_FEWEST} are needed; "
-                "give more crystals, or raise `calibration_fraction`."
+                "give more crystals (or raise `calibration_fraction`, if the model is "
+                "not fitted yet)."
             )
         if self.method == "nll":
             return float(np.sqrt(np.mean(ratios**2)))
-        level = min(np.ceil((k + 1) * _CENTRAL) / k, 1.0)
-        return float(np.quantile(ratios, level, method="inverted_cdf"))
+        rank = min(int(np.ceil((k + 1) * _CENTRAL)), k)
+        return float(np.sort(ratios)[rank - 1])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -248,17 +258,35 @@ def _fit(
     model = seed_estimator(clone(final), random, only_unset=True)
     fit_params = {}
     if weights is not None:
-        if not has_fit_parameter(model, "sample_weight"):
-            raise ValueError(
-                f"sample_weight was given, but {type(model).__name__} takes none."
-            )
+        check_weighable(model)
         fit_params["sample_weight"] = weights[rows]
-    return model.fit(_rows_of(graphs, rows), _rows_of(y, rows), **fit_params)
+    return model.fit(take(graphs, rows), take(y, rows), **fit_params)
+
+
+def _check_same_targets(model: BaseEstimator, targets: Targets) -> None:
+    """Check labels against what a model was fitted on, as far as it tells."""
+    if isinstance(model, FrozenEstimator):
+        model = model.estimator
+    names = getattr(separate(model)[1], "target_names_", None)
+    if names is None:
+        return
+    check_n_targets(targets.values.shape[1], names)
+    if set(targets.names) == set(names) and targets.names != list(names):
+        raise ValueError(
+            f"y has the columns {', '.join(targets.names)}, but the model was fitted "
+            f"on {', '.join(names)}; put them in that order."
+        )
 
 
 def _ratios(values: NDArray, mean: NDArray, std: NDArray, rows: NDArray) -> NDArray:
     """Errors in standard deviations, (k, T); NaN where a label is missing."""
     mean, std = mean.reshape(values.shape), std.reshape(values.shape)
+    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+        i, t = np.argwhere(~(np.isfinite(mean) & np.isfinite(std)))[0]
+        raise ValueError(
+            f"the model predicts {mean[i, t]} ± {std[i, t]} for crystal {rows[i]}, "
+            f"target {t}; it cannot be calibrated."
+        )
     zero = (std <= 0) & ~np.isnan(values)
     if zero.any():
         i, t = np.argwhere(zero)[0]
@@ -269,7 +297,3 @@ def _ratios(values: NDArray, mean: NDArray, std: NDArray, rows: NDArray) -> NDAr
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.abs(values - mean) / std
-
-
-def _rows_of(X: Any, rows: NDArray[np.int64]) -> Any:
-    return X[rows] if isinstance(X, CrystalGraphs) else _safe_indexing(X, rows)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
+from ..estimators._targets import column_of
+
 
 class TargetView(RegressorMixin, BaseEstimator):
     """A fitted model seen as a regressor of one of its targets, or of its doubt in it.
@@ -88,15 +90,13 @@ class TargetView(RegressorMixin, BaseEstimator):
         final = self.estimator
         if isinstance(final, Pipeline):
             final = final.steps[-1][1]
-        names = list(getattr(final, "target_names_", range(n_targets)))
-        if self.target in names:
-            return names.index(self.target)
-        if isinstance(self.target, int) and 0 <= self.target < n_targets:
-            return self.target
-        raise ValueError(
-            f"target is {self.target!r}, but the model has "
-            f"{', '.join(map(str, names))} (0 to {n_targets - 1})."
-        )
+        names = getattr(final, "target_names_", None)
+        names = list(names) if names else [f"target_{t}" for t in range(n_targets)]
+        return column_of(self.target, names, "target")
+
+    def __sklearn_clone__(self) -> TargetView:
+        # A clone of the model would not be fitted.
+        return self
 
     @property
     def fitted_(self) -> bool:

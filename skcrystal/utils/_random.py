@@ -33,4 +33,5 @@ def seed_estimator(
     if only_unset:
         params = estimator.get_params(deep=True)
         seeds = {name: seed for name, seed in seeds.items() if params[name] is None}
-    return estimator.set_params(**seeds)
+    estimator.set_params(**seeds)
+    return estimator  # which a frozen one does not return itself

@@ -15,6 +15,7 @@ from ase.calculators.emt import EMT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 from pymatgen.core import Lattice, Structure
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
@@ -39,8 +40,12 @@ from skcrystal.active import (
 )
 from skcrystal.active._identity import describe, describe_function
 from skcrystal.active._journal import Journal
+from skcrystal.utils._warnings import UnseenElementsWarning
 
 SIZES = {"n_initial": 8, "batch_size": 6, "n_cycles": 2}
+
+# Oracles that fail are told of, which one test looks at.
+pytestmark = pytest.mark.filterwarnings("ignore:cycle")
 
 
 @pytest.fixture
@@ -50,12 +55,20 @@ def data(small, small_graphs):
     return small_graphs[:28], y[:28], small_graphs[28:], y[28:]
 
 
-def run(estimator, data, strategy=max_std, oracle=None, ids=None, **options):
+def run(
+    estimator,
+    data,
+    strategy=max_std,
+    oracle=None,
+    ids=None,
+    retry_failures=False,
+    **options,
+):
     pool, y_pool, test, y_test = data
     oracle = SimulatedOracle(y_pool) if oracle is None else oracle
     options = {**SIZES, "random_state": 0, **options}
     campaign = ActiveLearningCampaign(estimator, strategy, oracle, **options)
-    return campaign.run(pool, test, y_test, ids=ids)
+    return campaign.run(pool, test, y_test, ids=ids, retry_failures=retry_failures)
 
 
 def assert_same(one, two):
@@ -337,11 +350,14 @@ def test_an_oracle_that_never_answers(model, data, tmp_path):
         raise OSError("no licence")
 
     for _ in range(2):
-        with pytest.raises(RuntimeError, match=r"none of the 8 .*no licence.*another"):
+        with pytest.raises(RuntimeError, match=r"all 8 .*no licence.*run again"):
             run(model, data, oracle=oracle, directory=tmp_path)
+    mended = run(model, data, directory=tmp_path)
+    assert_frame_equal(mended.queries_, run(model, data).queries_)
+    assert not len(mended.failures_)
 
 
-def test_a_cycle_of_failures_costs_nothing_else(model, data):
+def test_a_cycle_of_failures_stops_and_is_asked_again(model, data, tmp_path):
     start = [4, 8, 15]
 
     def oracle(graph):
@@ -351,10 +367,69 @@ def test_a_cycle_of_failures_costs_nothing_else(model, data):
         return [1.0 * oracle.n_calls, 2.0]
 
     oracle.n_calls = 0
-    campaign = run(model, data, oracle=oracle, n_initial=start)
-    assert campaign.history_["n_labelled"].tolist() == [3, 3, 3]
-    assert campaign.history_["n_failed"].tolist() == [0, 6, 12]
-    assert campaign.failures_.groupby("cycle").size().tolist() == [6, 6]
+    options = {"oracle": oracle, "n_initial": start, "directory": tmp_path}
+    with pytest.raises(RuntimeError, match="all 6 crystals of cycle 1; the first was"):
+        run(model, data, **options)
+    oracle.n_calls = -100
+    campaign = run(model, data, **options)
+    assert campaign.history_["n_labelled"].tolist() == [3, 9, 15]
+    assert campaign.history_["n_failed"].tolist() == [0, 0, 0]
+
+
+def test_failures_are_told_and_can_be_asked_again(model, data, tmp_path):
+    bad = {3, 10, 17}
+    labels = data[1].to_numpy()
+
+    class Oracle:
+        def label_row(self, row):
+            if row in bad:
+                raise ValueError("no convergence")
+            return labels[row]
+
+        def __len__(self):
+            return 28
+
+    options = {"oracle": Oracle(), "n_initial": range(8), "directory": tmp_path}
+    with pytest.warns(UserWarning, match=r"cycle 0: .* on 1 of 8 .* 3: ValueError: no"):
+        campaign = run(model, data, **options)
+    failed = campaign.failures_["row"].tolist()
+    assert 3 in failed
+    bad.clear()
+    again = run(model, data, **options)
+    assert again.failures_["row"].tolist() == failed
+    asked = run(model, data, retry_failures=True, **options)
+    assert not len(asked.failures_)
+    assert_array_equal(asked.labels_.loc["3"], labels[3])
+    assert_frame_equal(asked.queries_, campaign.queries_)
+    assert len(asked.learner_.X_training) == 20
+
+
+@pytest.mark.parametrize("kind", ["array", "series"])
+def test_one_target_has_one_dimension(model, data, kind):
+    pool, y, test, y_test = data
+    y, y_test = y["gap"], y_test["gap"]
+    if kind == "array":
+        y, y_test = y.to_numpy(), y_test.to_numpy()
+    scoring = {"mae": lambda e, X, y: np.abs(e.predict(X) - np.asarray(y)).mean()}
+    campaign = run(model, (pool, y, test, y_test), scoring=scoring)
+    with pytest.warns(UnseenElementsWarning):
+        assert campaign.estimator_.predict(test).shape == (12,)
+    name = "gap" if kind == "series" else "target_0"
+    assert_allclose(campaign.history_["mae"], campaign.history_[f"mae_{name}"])
+
+
+def test_what_cannot_be_called_is_refused_before_anything_is_paid(
+    model, data, tmp_path
+):
+    for options, message in [
+        ({"oracle": data[1].to_numpy()}, "ndarray, which cannot be called.*Simulated"),
+        ({"scoring": {"r2": "r2"}}, "give a function of estimator"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            run(model, data, directory=tmp_path, **options)
+    with pytest.raises(ValueError, match="'cycle', which is a column"):
+        run(model, data, directory=tmp_path, scoring={"cycle": len})
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_pool_may_be_used_up(model, data, tmp_path):
@@ -465,7 +540,10 @@ CHANGES = {
     "random_state": lambda kw, d: kw.update(random_state=1),
     "pool": lambda kw, d: d.__setitem__(0, d[0][::-1]),
     "test": lambda kw, d: d.__setitem__(2, d[2][::-1]),
-    "targets": lambda kw, d: d.__setitem__(3, d[3].set_axis(["a", "b"], axis=1)),
+    "targets": lambda kw, d: (
+        d.__setitem__(1, d[1].set_axis(["a", "b"], axis=1)),
+        d.__setitem__(3, d[3].set_axis(["a", "b"], axis=1)),
+    ),
 }
 
 
@@ -693,8 +771,8 @@ def test_killed_it_ends_as_if_it_never_was(whole, killed, plan):
         ({"random_state": -1}, "'random_state' parameter"),
         ({"strategy": "max_std"}, "'query_strategy' parameter"),
         ({"estimator": GCNRegressor}, "'estimator' parameter"),
-        ({"ids": ["a"] * 28}, "1 different entries, but the pool has 28"),
-        ({"ids": ["a", "b"]}, "2 different entries"),
+        ({"ids": ["a"] * 28}, "28 entries, 1 of them different, but the pool has 28"),
+        ({"ids": ["a", "b"]}, "2 entries, 2 of them different"),
         ({"oracle": SimulatedOracle(np.ones((27, 2)))}, "27 crystals, but the pool"),
         ({"oracle": SimulatedOracle(np.ones(28))}, "labels 1 targets"),
     ],
@@ -707,7 +785,7 @@ def test_unfit_parameters(model, data, options, message, tmp_path):
 
 def test_labels_in_another_order_than_the_test_set(model, data):
     oracle = SimulatedOracle(data[1][["gap", "energy"]])
-    with pytest.raises(ValueError, match=r"labels gap, energy, .* put them in one ord"):
+    with pytest.raises(ValueError, match=r"labels gap, energy, .* order them alike"):
         run(model, data, oracle=oracle)
 
 

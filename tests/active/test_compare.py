@@ -12,6 +12,7 @@ from skcrystal import CGCNNRegressor, CrystalGraphTransformer, EnsembleRegressor
 from skcrystal.active import (
     ActiveLearningCampaign,
     SimulatedOracle,
+    average_seeds,
     compare_strategies,
     labels_saved,
     max_std,
@@ -190,7 +191,8 @@ def results_of(curves, seeds=1, noise=0.0):
         ([4, 3, 2, 1], 400, 400, 0),
         ([5, 4, 3, 2], 400, np.nan, -1 / 4),  # random is there with 300
         ([4, 0.9, 3, 1.2], 400, np.nan, -1 / 20),  # one lucky cycle saves nothing
-        ([9, 9, 9, 9], 400, np.nan, 0),  # where random is from its start on
+        ([9, 9, 9, 9], 400, np.nan, -3 / 4),  # random is better from its start on
+        ([1.5, 1.5, 1.5, 1.5], 400, np.nan, -1 / 8),  # soon good, but never there
     ],
 )
 def test_labels_saved_of_known_curves(errors, n_baseline, n_strategy, saved):
@@ -232,7 +234,8 @@ def test_exchanging_roles_changes_the_sign(one, two):
     b = labels_saved(results, "gap", baseline="two", n_bootstrap=1).iloc[0]
     assert -1 < a["saved"] < 1
     # Both are compared at the error of the one that ends worse.
-    if np.isnan(a["n_strategy"]) or np.isnan(b["n_strategy"]):
+    never = np.isnan(a["n_strategy"]) or np.isnan(b["n_strategy"])
+    if never and (np.diff([one, two]) < 0).all():  # on a plateau, labels go for nothing
         assert_allclose(a["saved"], -b["saved"], atol=1e-9)
 
 
@@ -269,6 +272,37 @@ def test_campaigns_that_were_stopped_early_are_left_out():
     row = labels_saved(results, "gap", n_bootstrap=9).iloc[0]
     assert row["n_seeds"] == 2
     assert_allclose(row["saved"], 1 / 4)
+
+
+def test_a_seed_that_went_on_is_cut():
+    results = results_of({"random": [4.0, 3, 2, 1], "mine": [4.0, 2, 1, 0.5]}, seeds=3)
+    further = results[(results["seed"] == 0) & (results["cycle"] == 3)]
+    further = further.assign(cycle=4, n_labelled=500, mae_gap=0.1)
+    row = labels_saved(pd.concat([results, further]), "gap", n_bootstrap=9).iloc[0]
+    assert row["n_seeds"] == 3
+    assert_allclose(row["saved"], 1 / 4)
+
+
+def test_what_cannot_be_compared_is_named():
+    results = results_of({"random": [4.0, 3], "mine": [4.0, 2]})
+    with pytest.raises(ValueError, match="no error"):
+        labels_saved(results, "gap", metric="r2")
+    other = results.assign(architecture="other")
+    other = other[other["strategy"] == "mine"]
+    with pytest.raises(ValueError, match="no 'random' for other"):
+        labels_saved(pd.concat([results, other]), "gap")
+    apart = results.assign(seed=(results["strategy"] == "mine").astype(int))
+    with pytest.raises(ValueError, match="'mine': no seed and cycle in common"):
+        labels_saved(apart, "gap")
+
+
+def test_seeds_are_averaged():
+    results = results_of({"random": [4.0, 3.0]}, seeds=3, noise=0.5)
+    table = average_seeds(results)
+    assert table["n_seeds"].tolist() == [3, 3]
+    by_hand = results[results["cycle"] == 1]["mae_gap"]
+    assert_allclose(table["mae_gap"].iloc[1], by_hand.mean())
+    assert_allclose(table["mae_gap_std"].iloc[1], by_hand.std())
 
 
 def test_arms_of_one_point_have_no_curve(models, data):

@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -512,3 +513,57 @@ def test_random_sampling_asks_no_model_and_favours_none():
     assert counts.min() > 55  # of 90 expected
     one, two = (random_sampling(None, np.arange(10), 5)[0] for _ in range(2))
     assert len(set(one)) == len(set(two)) == 5
+
+
+# Beyond a single learner
+
+
+def test_a_fitted_ensemble_knows_its_targets_by_name(model, small, small_graphs):
+    y = pd.DataFrame(small[1], columns=["energy", "gap"])
+    ensemble = EnsembleRegressor(model, 2, random_state=0).fit(
+        small_graphs[:30], y[:30]
+    )
+    rows, _ = max_std(ensemble, small_graphs[:30], 2, weights={"gap": 1.0})
+    std = ensemble.predict(small_graphs[:30], return_std=True)[1]
+    assert rows[0] == std[:, 1].argmax()
+
+
+def test_the_crystal_to_beat_is_given_in_units_of_the_targets():
+    case = two_targets(3)
+    known = Believer(**case)
+    weights = [0.5, -2.0]
+    scale = case["y"].std(axis=0)
+    best = (case["y"] / scale) @ weights
+    by_default = expected_improvement(known, np.arange(30), 5, weights=weights)
+    given = expected_improvement(
+        known, np.arange(30), 5, weights=weights, best=case["y"][best.argmax()]
+    )
+    assert_array_equal(by_default[0], given[0])
+    assert_allclose(by_default[1], given[1])
+    with pytest.raises(ValueError, match="best has 3 labels for 2 targets"):
+        expected_improvement(known, np.arange(30), weights=weights, best=np.ones(3))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_a_little_diversity_is_almost_none(scale):
+    case = two_targets(5)
+    case["std"] *= scale
+    believer = Believer(**{**case, "y": None})
+    plain, _ = max_std(believer, np.arange(30), 6)
+    rows, scores = diverse_max_std(believer, np.arange(30), 6, diversity=1e-9)
+    assert_array_equal(rows, plain)
+    assert np.isfinite(scores).all()
+
+
+def test_a_committee_knows_what_any_of_its_members_knows():
+    points = np.arange(10.0)[:, None]
+
+    committee = SimpleNamespace(
+        learner_list=[
+            Believer(np.zeros(10), points=points, known=np.array([known]))
+            for known in (0, 9)
+        ]
+    )
+    rows, gaps = k_center(committee, np.arange(10), n_instances=1)
+    assert rows[0] in (4, 5)
+    assert_allclose(gaps, 4)

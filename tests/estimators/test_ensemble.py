@@ -9,15 +9,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import BayesianRidge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skcrystal import (
+    CalibratedRegressor,
     CGCNNRegressor,
     CrystalGraphTransformer,
     EnsembleRegressor,
     GCNRegressor,
 )
+from skcrystal.active import k_center
 from skcrystal.graphs import CrystalGraphs
 
 MEMBER = GCNRegressor(**QUICK)
@@ -251,3 +256,43 @@ def _kind_of_columns(graphs):
         kinds.add(type(base).__name__)
         base = getattr(base, "base", None)
     return kinds
+
+
+def test_members_that_would_be_alike_or_lose_their_spread_are_refused(small):
+    fitted = clone(MEMBER).fit(small[0], small[1])
+    with pytest.raises(ValueError, match="frozen"):
+        EnsembleRegressor(FrozenEstimator(fitted)).fit(small[0], small[1])
+    with pytest.raises(ValueError, match="calibrate the ensemble instead"):
+        EnsembleRegressor(CalibratedRegressor(MEMBER)).fit(small[0], small[1])
+
+
+@pytest.mark.parametrize("bootstrap", [False, True])
+def test_weights_are_not_dropped_in_silence(bootstrap, small):
+    class Plain(GCNRegressor):
+        def fit(self, X, y):
+            return super().fit(X, y)
+
+    model = EnsembleRegressor(Plain(**QUICK), 2, bootstrap=bootstrap)
+    with pytest.raises(ValueError, match="Plain takes none"):
+        model.fit(small[0], small[1], sample_weight=np.ones(40))
+
+
+def test_an_earlier_fit_of_the_estimator_decides_nothing(small):
+    fitted = clone(MEMBER).fit(
+        CrystalGraphTransformer(cutoff=7.0).transform(small[0]), small[1]
+    )
+    model = EnsembleRegressor(fitted, 2, random_state=0).fit(small[0], small[1])
+    assert model.estimators_[0].cutoff_ == 5.0
+
+
+def test_features_are_there_only_if_members_have_them(small):
+    features = make_pipeline(
+        FunctionTransformer(lambda X: np.array([[len(x)] for x in X])), BayesianRidge()
+    )
+    model = EnsembleRegressor(features, 2, bootstrap=True, random_state=0)
+    model.fit(small[0], small[1][:, 0])
+    assert model.predict(small[0][:3], return_std=True)[1].shape == (3,)
+    assert not hasattr(model, "embed")
+    assert hasattr(EnsembleRegressor(make_pipeline(MEMBER)), "embed")
+    with pytest.raises(TypeError, match="no embed"):
+        k_center(model, small[0], n_instances=2)

@@ -1,6 +1,7 @@
 """Scaled standard deviations and conformal intervals, judged on unseen formulas."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from mapie.conformity_scores import ResidualNormalisedScore
 from mapie.regression import SplitConformalRegressor
@@ -9,8 +10,10 @@ from scipy.stats import binom
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import BayesianRidge
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skcrystal import (
     CalibratedRegressor,
@@ -199,7 +202,7 @@ def test_errors_say_what_to_do(crystals, small):
         CalibratedRegressor(clone(MODEL).set_params(dropout=0)).fit(X, y)
     with pytest.raises(ValueError, match=r"target_0 has 8 labels"):
         CalibratedRegressor(MODEL, random_state=0).fit(small[0], small[1])
-    with pytest.raises(ValueError, match="share one formula"):
+    with pytest.raises(ValueError, match=r"all 30 crystals share one; .* Frozen"):
         CalibratedRegressor(MODEL).fit([small[0][0]] * 30, np.arange(30.0))
     with pytest.raises(ValueError, match="method"):
         CalibratedRegressor(MODEL, method="platt").fit(X, y)
@@ -217,6 +220,44 @@ def test_no_doubt_cannot_be_scaled(prototypes):
         CalibratedRegressor(FrozenEstimator(Certain().fit([0], None))).fit(
             prototypes.data, prototypes.target
         )
+
+
+def test_pipelines_without_graphs(prototypes):
+    X, y = prototypes.data[:200], prototypes.target[:200, 0]
+    model = CalibratedRegressor(
+        make_pipeline(
+            FunctionTransformer(lambda X: np.array([[x.density] for x in X])),
+            BayesianRidge(),
+        ),
+        random_state=0,
+    ).fit(X, y)
+    assert model.predict(X[:3], return_std=True)[1].shape == (3,)
+    assert not hasattr(model, "embed")
+
+
+def test_labels_of_another_model_are_refused(crystals):
+    X, y, *_ = crystals
+    named = pd.DataFrame(y[:300], columns=["energy", "gap"])
+    fitted = FrozenEstimator(clone(MODEL).fit(X[:300], named))
+    with pytest.raises(ValueError, match="y has 1 targets, but the model"):
+        CalibratedRegressor(fitted).fit(X[300:], y[300:, 0])
+    swapped = pd.DataFrame(y[300:], columns=["gap", "energy"])
+    with pytest.raises(ValueError, match="put them in that order"):
+        CalibratedRegressor(fitted).fit(X[300:], swapped)
+
+
+def test_frozen_pipelines_embed(prototypes):
+    X, y = prototypes.data[:100], prototypes.target[:100]
+    fitted = make_pipeline(CrystalGraphTransformer(), clone(MODEL)).fit(X[:60], y[:60])
+    model = CalibratedRegressor(FrozenEstimator(fitted)).fit(X[60:], y[60:])
+    expected = fitted[-1].embed(fitted[:-1].transform(X[:4]))
+    assert_array_equal(model.embed(X[:4]), expected)
+
+
+def test_a_view_stays_fitted_when_it_is_cloned(crystals):
+    X, y, X_test, _ = crystals
+    view = TargetView(clone(MODEL).fit(X, y), np.int64(1))
+    assert_array_equal(clone(view).predict(X_test), view.predict(X_test))
 
 
 # Conformal intervals
@@ -287,7 +328,7 @@ def test_view_names_its_targets(conformal):
         TargetView(model, 1, "std").predict(X),
         model.predict(X, return_std=True)[1][:, 1],
     )
-    with pytest.raises(ValueError, match="'gap', but the model has target_0, target_1"):
+    with pytest.raises(ValueError, match="'gap', but there are only target_0"):
         TargetView(model, "gap").predict(X)
     with pytest.raises(ValueError, match="quantity"):
         TargetView(model, 0, "variance").predict(X)

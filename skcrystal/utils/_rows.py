@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..graphs import CrystalGraphs
+
+def is_graphs(X: Any) -> bool:
+    """Whether `X` is a `CrystalGraphs`, without an import of it."""
+    return type(X).__name__ == "CrystalGraphs"
 
 
 def take(X: Any, rows: NDArray[np.int64]) -> Any:
     """Rows of `X`, in the form of `X`."""
     if hasattr(X, "iloc"):
         return X.iloc[rows]
-    if isinstance(X, CrystalGraphs | np.ndarray) or hasattr(X, "tocsr"):
+    if is_graphs(X) or isinstance(X, np.ndarray) or hasattr(X, "tocsr"):
         return X[rows]
     return [X[i] for i in rows]
 
@@ -36,16 +39,14 @@ def stack(parts: Sequence[Any], name: str) -> Any:
         If they do not fit together.
     """
     first, others = parts[0], parts[1:]
-    if isinstance(first, CrystalGraphs) or any(
-        isinstance(part, CrystalGraphs) for part in others
-    ):
-        strange = [type(p).__name__ for p in parts if not isinstance(p, CrystalGraphs)]
+    if any(is_graphs(part) for part in parts):
+        strange = [type(part).__name__ for part in parts if not is_graphs(part)]
         if strange:
             raise ValueError(
                 f"{name} was given as CrystalGraphs and as {strange[0]}; transform the "
                 "crystals first, as those before."
             )
-        return CrystalGraphs.concatenate(list(parts))
+        return type(first).concatenate(list(parts))
     if isinstance(first, pd.DataFrame | pd.Series):
         return _stack_pandas(first, others, name)
     if isinstance(first, np.ndarray):
