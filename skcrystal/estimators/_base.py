@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -24,13 +23,13 @@ from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
 from ._predictions import Predictions
 from ._processes import Processes, pick_processes
-from ._score import check_n_targets, masked_r2
+from ._score import CrystalRegressorMixin, check_n_targets
 from ._targets import Targets, TargetScaler, check_targets, check_weights
 
 _GENERATORS = threading.Lock()
 
 
-class GNNRegressor(Predictions, RegressorMixin, SharedParameters, ABC):
+class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
     """Base of all graph network regressors.
 
     A subclass adds its parameters and gives `_make_network`; it says with
@@ -139,35 +138,6 @@ class GNNRegressor(Predictions, RegressorMixin, SharedParameters, ABC):
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
         return self
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination R^2, averaged over targets.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-        y : array-like of shape (m,) or (m, n_targets)
-            Labels; NaN entries are left out, and so are targets with fewer than two.
-        sample_weight : array-like of shape (m,), optional
-
-        Returns
-        -------
-        float
-            1 is perfect, 0 as good as the mean of `y`.
-
-        Raises
-        ------
-        ValueError
-            If `y` does not fit `X` or the number of targets, or has too few labels.
-        """
-        return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = True
-        return tags
 
     # Steps of fit
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -18,13 +18,13 @@ from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
-from ._score import masked_r2
+from ._score import CrystalRegressorMixin
 from ._targets import check_targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
 
 
-class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator):
     """Deep ensemble: models that differ in their random numbers alone [1]_.
 
     Its prediction is their mean, its standard deviation their spread. What comes
@@ -233,36 +233,9 @@ class EnsembleRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         parts = [separate(member)[1].embed(graphs) for member in self.estimators_]
         return np.hstack(parts) / np.float32(np.sqrt(len(parts)))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination R^2, averaged over targets.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals
-        y : array-like of shape (m,) or (m, n_targets)
-            Labels; NaN entries are left out, and so are targets with fewer than two.
-        sample_weight : array-like of shape (m,), optional
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        ValueError
-            If `y` does not fit `X` or the number of targets, or has too few labels.
-        """
-        return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
-
     def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
         prefix, final = separate(self.estimators_[0])
         return final, transform(prefix, final, X)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _check_member(final: BaseEstimator) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -23,7 +23,7 @@ from ..estimators._prefix import (
     separate,
     transform,
 )
-from ..estimators._score import check_n_targets, masked_r2
+from ..estimators._score import CrystalRegressorMixin, check_n_targets
 from ..estimators._targets import Targets, check_targets, check_weights
 from ..utils._random import seed_estimator
 from ..utils._rows import take
@@ -33,7 +33,7 @@ _CENTRAL = 2 * norm.cdf(1) - 1  # 0.6827, what one standard deviation covers
 _FEWEST = 10  # labels of a target, below which a factor says little
 
 
-class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class CalibratedRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator):
     """Scale a regressor's standard deviations, target by target.
 
     Whatever gives standard deviations, by dropout, an ensemble or a Gaussian loss,
@@ -196,22 +196,6 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         prefix, final = separate(model)
         return final.embed(transform(prefix, final, X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination R^2 of the means, averaged over targets.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals
-        y : array-like of shape (m,) or (m, n_targets)
-            Labels; NaN entries are left out, and so are targets with fewer than two.
-        sample_weight : array-like of shape (m,), optional
-
-        Returns
-        -------
-        float
-        """
-        return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
-
     # Steps of fit
 
     def _split(self, X: Any, random: np.random.RandomState) -> tuple[NDArray, NDArray]:
@@ -239,12 +223,6 @@ class CalibratedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             return float(np.sqrt(np.mean(ratios**2)))
         rank = min(int(np.ceil((k + 1) * _CENTRAL)), k)
         return float(np.sort(ratios)[rank - 1])
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _fit(

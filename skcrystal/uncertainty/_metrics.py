@@ -166,5 +166,5 @@ def sparsification_error(error: NDArray, std: NDArray) -> float:
     if not error.any():
         return 0.0  # equal errors: every order is ideal
     _, mae, oracle = sparsification(error, std)
-    # The curves meet at either end, so this is the trapezoidal rule too.
+    # Both are taken as zero once all is removed, so this is the trapezoidal rule too.
     return float(np.mean(np.maximum(mae - oracle, 0)) / error.mean())
