@@ -46,7 +46,10 @@ def formula_groups(X: Any) -> NDArray[np.int64]:
 
 
 def hold_back(
-    X: Any, fraction: float, random: np.random.RandomState, *, otherwise: str
+    X: Any,
+    fraction: float,
+    random: np.random.RandomState,
+    otherwise: str = "add others",
 ) -> tuple[NDArray, NDArray]:
     """Split crystals in two, with no formula on both sides.
 
@@ -59,7 +62,7 @@ def hold_back(
     fraction : float
         How many of them to hold back, at most; but one formula at least.
     random : RandomState
-    otherwise : str
+    otherwise : str, default="add others"
         What to do if it cannot be done, for the message.
 
     Returns
