@@ -49,13 +49,14 @@ def main():
         f"{options.epochs} epochs; {options.threads} torch threads.",
         "",
     ]
-    if not options.cost_only:
+    if options.only != "cost":
         report += quality(graphs, labels, options)
-    report += cost(graphs, labels[TARGETS], options)
+    if options.only != "quality":
+        report += cost(graphs, labels[TARGETS], options)
     print("\n".join(report))
     RESULTS.mkdir(exist_ok=True)
     stem = "uncertainty_quick" if options.quick else "uncertainty"
-    path = RESULTS / f"{stem}{'_cost' if options.cost_only else ''}.md"
+    path = RESULTS / f"{stem}{'_' + options.only if options.only else ''}.md"
     path.write_text("\n".join(report) + "\n", encoding="utf-8")
     print(f"saved as {os.path.relpath(path)}")
 
@@ -64,12 +65,12 @@ def parse_options():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="300 crystals, 5 epochs")
-    parser.add_argument("--cost-only", action="store_true", help="leave quality out")
+    parser.add_argument("--only", choices=["quality", "cost"], help="one half of it")
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
-    options.crystals, options.train = 12_000, 4_000
+    options.crystals, options.train = 12_000, 3_000
     options.calibrate, options.test, options.pool = 1_000, 2_000, 5_000
     if options.quick:
         options.crystals, options.train = 900, 300

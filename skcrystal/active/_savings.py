@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 from sklearn.utils import check_random_state
 
 
@@ -112,27 +113,30 @@ def labels_saved(
             if strategy == baseline or len(curve) < 2:
                 continue
             pair = _common(base, curve, architecture, strategy)
-            seeds = pair[0].columns
-            n_base, n_needed, saved = _saving(*(part.mean(axis=1) for part in pair))
+            n, errors = zip(
+                *((p.index.to_numpy(), p.to_numpy()) for p in pair), strict=True
+            )
+            n_seeds = errors[0].shape[1]
+            n_base, n_needed, saved = _saving(n, [e.mean(axis=1) for e in errors])
             low = high = np.nan
-            if len(seeds) > 1:
-                draws = [random.choice(seeds, len(seeds)) for _ in range(n_bootstrap)]
-                savings = [
-                    _saving(*(part[drawn].mean(axis=1) for part in pair))[-1]
-                    for drawn in draws
-                ]
+            if n_seeds > 1:
+                savings = []
+                for _ in range(n_bootstrap):
+                    drawn = random.randint(n_seeds, size=n_seeds)
+                    means = [e[:, drawn].mean(axis=1) for e in errors]
+                    savings.append(_saving(n, means)[-1])
                 low, high = np.percentile(savings, [16, 84])
             rows.append(
                 {
                     "architecture": architecture,
                     "strategy": strategy,
-                    "error": _monotonic(pair[0].mean(axis=1))[-1],
+                    "error": _monotonic(errors[0].mean(axis=1))[-1],
                     "n_baseline": n_base,
                     "n_strategy": n_needed,
                     "saved": saved,
                     "low": low,
                     "high": high,
-                    "n_seeds": len(seeds),
+                    "n_seeds": n_seeds,
                 }
             )
     return pd.DataFrame(rows)
@@ -163,21 +167,27 @@ def _common(
     return base[seeds], curve[seeds]
 
 
-def _monotonic(curve: pd.Series) -> NDArray[np.float64]:
-    n = curve.index.to_numpy(dtype=np.float64)
-    return IsotonicRegression(increasing=False).fit_transform(n, curve.to_numpy())
+def _monotonic(errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return isotonic_regression(errors, increasing=False).x
 
 
-def _saving(base: pd.Series, curve: pd.Series) -> tuple[float, float, float]:
-    """Labels that both need for the last error of `base`, and the part saved."""
-    # Fewest for both: on a plateau at its end, `base` is there before its last label
-    error = _monotonic(base)[-1]
-    n_base, n_curve = _labels_for(error, base), _labels_for(error, curve)
+def _saving(
+    n: Sequence[NDArray[np.float64]], errors: Sequence[NDArray[np.float64]]
+) -> tuple[float, float, float]:
+    """Labels that baseline and strategy need for the baseline's last error; the saving.
+
+    Both are given as numbers of labels, and errors there.
+    """
+    base, curve = (_monotonic(e) for e in errors)
+    # Fewest for both: on a plateau at its end, the baseline is there before its last
+    n_base, n_curve = (
+        _labels_for(base[-1], *c) for c in zip(n, (base, curve), strict=True)
+    )
     if np.isfinite(n_curve):
         return n_base, n_curve, _fraction(n_base, n_curve)
     # It was given all its labels, and is worse than the baseline was with these.
-    n_back = _labels_for(_monotonic(curve)[-1], base)
-    return n_base, np.nan, _fraction(n_back, float(curve.index[-1]))
+    n_back = _labels_for(curve[-1], n[0], base)
+    return n_base, np.nan, _fraction(n_back, float(n[1][-1]))
 
 
 def _fraction(n_base: float, n_curve: float) -> float:
@@ -185,14 +195,15 @@ def _fraction(n_base: float, n_curve: float) -> float:
     return (n_base - n_curve) / max(n_base, n_curve)
 
 
-def _labels_for(error: float, curve: pd.Series) -> float:
-    """Fewest labels with which a curve reaches an error; infinite if it does not."""
-    n, values = curve.index.to_numpy(dtype=np.float64), _monotonic(curve)
-    there = np.flatnonzero(values <= error)
+def _labels_for(
+    error: float, n: NDArray[np.float64], errors: NDArray[np.float64]
+) -> float:
+    """Fewest labels with which a falling curve reaches an error; infinite if never."""
+    there = np.flatnonzero(errors <= error)
     if not len(there):
         return np.inf
     first = there[0]
     if first == 0:
         return float(n[0])
-    share = (values[first - 1] - error) / (values[first - 1] - values[first])
+    share = (errors[first - 1] - error) / (errors[first - 1] - errors[first])
     return float(n[first - 1] + share * (n[first] - n[first - 1]))
