@@ -93,7 +93,5 @@ for t, (name, unit) in enumerate(zip(names, units, strict=True)):
     bounds = intervals.predict_interval(graphs[test])[1][:, :, 0]
     inside = (bounds[:, 0] <= y[test, t]) & (y[test, t] <= bounds[:, 1])
     width = np.median(np.diff(bounds))
-    print(
-        f"\n{name}: {inside.mean():.0%} of 90 % found; median width {width:.2f} {unit}"
-    )
+    print(f"\n{name}: 90 % asked, {inside.mean():.0%} found, {width:.2f} {unit} wide")
 print(f"\npicture: {output / 'uncertainty.png'}")
