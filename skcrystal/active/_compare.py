@@ -74,7 +74,9 @@ def compare_strategies(
         Where to keep the campaigns, one folder each: a comparison that was stopped goes
         on when it is called again.
     n_jobs : int or None, default=None
-        Campaigns at the same time, by joblib. The result does not depend on it.
+        Campaigns at the same time, by joblib. The result does not depend on it, if
+        ``torch.set_num_threads(1)`` comes before: workers have fewer torch threads
+        than you, and rounding may decide between two crystals.
     progress : bool, default=False
         Whether to show a bar.
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
+from ._moments import check_one_spread
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._score import CrystalRegressorMixin
 from ._targets import check_targets, check_weights
@@ -39,7 +40,8 @@ class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator
         Number of members.
     n_jobs : int or None, default=None
         Members trained at the same time, by joblib and so by any of its backends. The
-        result does not depend on it.
+        result does not depend on it, but for rounding where workers have fewer torch
+        threads; ``torch.set_num_threads(1)`` before makes it exact.
     bootstrap : bool, default=False
         Whether each member sees crystals drawn with replacement, instead of all.
         Initial weights and order of batches already make members differ.
@@ -121,7 +123,7 @@ class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator
         """
         validate_params_of(self)
         prefix, final, graphs = fit_prefix(self.estimator, X, y)
-        _check_member(final)
+        _check_member(final, self.bootstrap)
         targets = check_targets(y, len(graphs))
         weights = None
         if sample_weight is not None:
@@ -179,12 +181,7 @@ class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator
             `return_std`.
         """
         check_is_fitted(self, "estimators_")
-        if return_std and return_components:
-            raise ValueError(
-                "return_std=True and return_components=True were both given; give "
-                "one: the first returns (mean, std), the second (mean, epistemic, "
-                "aleatoric)."
-            )
+        check_one_spread(return_std, return_components)
         final, graphs = self._transform(X)
         is_gaussian = hasattr(final, "net_") and final.net_.module_.gaussian
         if return_components and not is_gaussian:
@@ -238,12 +235,18 @@ class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator
         return final, transform(prefix, final, X)
 
 
-def _check_member(final: BaseEstimator) -> None:
+def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
     """Refuse what would make members alike, or spread that is not theirs."""
     if isinstance(final, FrozenEstimator):
         raise ValueError(
             "estimator is frozen, so that all members would be one model; pass it "
             "without FrozenEstimator."
+        )
+    names = final.get_params(deep=True)
+    if not bootstrap and not any(name.endswith("random_state") for name in names):
+        raise ValueError(
+            f"{type(final).__name__} has no random_state, so that all members would be "
+            "alike; set bootstrap=True."
         )
     if hasattr(final, "scale_") or hasattr(final, "calibration_fraction"):
         raise ValueError(

@@ -52,6 +52,21 @@ def drops(network: CrystalNetwork) -> bool:
     return bool(network.dropout or network.dropout_conv)
 
 
+def check_one_spread(return_std: bool, return_components: bool) -> None:
+    """Check that not both kinds of standard deviations are asked for.
+
+    Raises
+    ------
+    ValueError
+        If they are.
+    """
+    if return_std and return_components:
+        raise ValueError(
+            "return_std=True and return_components=True were both given; give one: "
+            "the first returns (mean, std), the second (mean, epistemic, aleatoric)."
+        )
+
+
 def check_spread(
     network: CrystalNetwork, return_std: bool, return_components: bool
 ) -> None:
@@ -62,11 +77,7 @@ def check_spread(
     ValueError
         If it cannot, or if both kinds are asked for.
     """
-    if return_std and return_components:
-        raise ValueError(
-            "return_std=True and return_components=True were both given; give one: "
-            "the first returns (mean, std), the second (mean, epistemic, aleatoric)."
-        )
+    check_one_spread(return_std, return_components)
     if return_std and not (drops(network) or network.gaussian):
         raise ValueError(
             "return_std=True needs a model that was fitted with dropout or with "
