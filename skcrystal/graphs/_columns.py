@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
     "edge_multiplicity": (np.int16, "edge", ()),
     "site_atom": (np.int32, "site", ()),
 }
-# Columns that only graphs have whose equal atoms are merged
+# Columns that only graphs have whose equal atoms are merged; edges with vectors are not
 MULTIPLICITIES = ("atom_multiplicity", "edge_multiplicity", "site_atom")
 
 Columns = dict[str, NDArray]
@@ -65,10 +65,10 @@ def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> Stat
         settings is not None
         and settings.reduce == "symmetry"
         and graphs[0].site_atom is None
-        and graphs[0].vector is None
     )
+    distance = np.concatenate([graph.distance for graph in graphs])
     classes, distances, n_distances = distance_classes(
-        np.concatenate([graph.distance for graph in graphs]),
+        distance,
         n_edges,
         settings.tolerance if merge else RESOLUTION,
     )
@@ -88,7 +88,7 @@ def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> Stat
     if "site_atom" in columns:
         counts["site"] = np.array([len(graph.site_atom) for graph in graphs])
     elif merge:
-        columns, counts = _merge(columns, counts)
+        columns, counts = _merge(columns, counts, distance, settings.tolerance)
     return State(
         {name: columns[name].astype(COLUMNS[name][0]) for name in columns},
         {name: count.astype(np.int32) for name, count in counts.items()},
@@ -97,14 +97,17 @@ def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> Stat
 
 
 def _merge(
-    columns: Columns, counts: dict[str, NDArray]
+    columns: Columns, counts: dict[str, NDArray], distance: NDArray, tolerance: float
 ) -> tuple[Columns, dict[str, NDArray]]:
+    vector = columns.get("vector")
     merged = quotient(
         columns["atomic_numbers"],
         counts["atom"],
         columns["degree"],
         columns["neighbor"],
         columns["distance_class"],
+        direction=None if vector is None else vector / distance[:, None],
+        tolerance=tolerance,
     )
     columns = {
         "atomic_numbers": columns["atomic_numbers"][merged.atom],
@@ -113,9 +116,12 @@ def _merge(
         "distance_class": merged.distance_class,
         "distances": columns["distances"],
         "atom_multiplicity": merged.atom_multiplicity,
-        "edge_multiplicity": merged.edge_multiplicity,
         "site_atom": merged.site_atom,
     }
+    if vector is None:
+        columns["edge_multiplicity"] = merged.edge_multiplicity
+    else:
+        columns["vector"] = vector[merged.edge]
     return columns, {
         "atom": merged.n_atoms,
         "distance": counts["distance"],

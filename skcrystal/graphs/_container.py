@@ -44,7 +44,10 @@ class CrystalGraphs(Sequence):
     Where the graphs were made with ``reduce="symmetry"``, an atom stands for all sites
     of its crystal with equal surroundings, and an edge for all that join it to such
     atoms at one distance; multiplicities say for how many. Networks here count them.
-    For others, which know nothing of multiplicities, make graphs with ``reduce=None``.
+    With vectors, atoms are merged whose bonds also enclose equal angles, and each keeps
+    all its edges; they name the atom that stands for the neighbour, while ``vector``
+    leads to the neighbour itself. For networks that know nothing of multiplicities, or
+    that pass directions on from atom to atom, make graphs with ``reduce=None``.
 
     Instances come from :class:`CrystalGraphTransformer`, :meth:`from_data_list`,
     :meth:`concatenate` or :meth:`open`.
@@ -69,7 +72,8 @@ class CrystalGraphs(Sequence):
     atom_multiplicity : ndarray of shape (N,), int32, or None
         Sites that each atom stands for; None if all are one.
     edge_multiplicity : ndarray of shape (E,), int16, or None
-        Edges of its target that each edge stands for.
+        Edges of its target that each edge stands for; None if all are one, as they are
+        beside ``vector``.
     site_ptr : ndarray of shape (n + 1,), int64
         Crystal i owns sites ``site_ptr[i]:site_ptr[i + 1]``.
     site_atom : ndarray of shape (S,), int32, or None
@@ -301,7 +305,7 @@ class CrystalGraphs(Sequence):
             Multiplicities are read where they are.
         settings : GraphSettings, optional
             How the graphs were made, if known. If they say so, equal atoms of graphs
-            without vectors and multiplicities are merged.
+            without multiplicities are merged.
 
         Returns
         -------

@@ -70,23 +70,27 @@ def read_data(data: Any, i: int) -> RawGraph:
         source[order],
         distance[order],
         vector,
-        **_multiplicities(data, i, n, order),
+        **_multiplicities(data, i, n, order, vector is not None),
     )
 
 
-def _multiplicities(data: Any, i: int, n: int, order: NDArray) -> dict[str, NDArray]:
+def _multiplicities(
+    data: Any, i: int, n: int, order: NDArray, vectors: bool
+) -> dict[str, NDArray]:
     """Read what graphs with merged atoms say of those they stand for."""
-    fields = {f: data.get(f) for f in MULTIPLICITIES if data.get(f) is not None}
-    if not fields:
+    found = [f for f in MULTIPLICITIES if data.get(f) is not None]
+    if not found:
         return {}
-    if len(fields) < len(MULTIPLICITIES):
+    # Edges that have a vector each are not merged.
+    needed = [f for f in MULTIPLICITIES if not (vectors and f == "edge_multiplicity")]
+    if found != needed:
         raise ValueError(
-            f"X[{i}] holds {', '.join(fields)}, but graphs with merged atoms need all "
-            f"of {', '.join(MULTIPLICITIES)}."
+            f"X[{i}] holds {', '.join(found)}, but graphs with merged atoms "
+            f"{'and vectors ' * vectors}need all of {', '.join(needed)}, and no other."
         )
-    atoms, edges, site_atom = (
-        value.detach().cpu().numpy().astype(np.int64) for value in fields.values()
-    )
+    fields = {f: data[f].detach().cpu().numpy().astype(np.int64) for f in found}
+    atoms, site_atom = fields["atom_multiplicity"], fields["site_atom"]
+    edges = fields.get("edge_multiplicity", np.ones_like(order))
     if (
         atoms.shape != (n,)
         or edges.shape != order.shape
@@ -99,7 +103,9 @@ def _multiplicities(data: Any, i: int, n: int, order: NDArray) -> dict[str, NDAr
             f"X[{i}]: atom_multiplicity (N,) must say how often each atom is named in "
             "site_atom (S,), and edge_multiplicity (E,) be 1 or more."
         )
-    return dict(zip(fields, (atoms, edges[order], site_atom), strict=True))
+    if not vectors:
+        fields["edge_multiplicity"] = edges[order]
+    return fields
 
 
 def to_data(graphs: CrystalGraphs, i: int) -> Data:
@@ -126,7 +132,8 @@ def to_data(graphs: CrystalGraphs, i: int) -> Data:
     if graphs.site_atom is not None:
         sites = slice(graphs.site_ptr[i], graphs.site_ptr[i + 1])
         for name, rows in zip(MULTIPLICITIES, (atoms, edges, sites), strict=True):
-            fields[name] = getattr(graphs, name)[rows].astype(np.int64)
+            if (column := getattr(graphs, name)) is not None:
+                fields[name] = column[rows].astype(np.int64)
     tensors = {name: torch.from_numpy(array) for name, array in fields.items()}
     # Stated, because PyG cannot infer it from these fields
     return Data(**tensors, num_nodes=len(degree))

@@ -20,8 +20,8 @@ class GraphSettings:
     vectors : bool
         Whether displacements are kept beside distances.
     reduce : {"symmetry", None}
-        Whether atoms of equal surroundings are merged. With vectors they are not:
-        neighbours at one distance lie in different directions.
+        Whether atoms of equal surroundings are merged, which with vectors are those
+        whose bonds also enclose equal angles.
     tolerance : float
         Lengths in Å that count as equal in merging.
     """
@@ -47,8 +47,6 @@ class GraphSettings:
             object.__setattr__(self, "whole_shells", False)  # there is nothing to cut
         else:
             object.__setattr__(self, "max_neighbors", int(self.max_neighbors))
-        if self.vectors:
-            object.__setattr__(self, "reduce", None)
         if self.reduce is None:  # and no tolerance matters
             object.__setattr__(self, "tolerance", type(self).tolerance)
 
@@ -60,7 +58,7 @@ class GraphSettings:
                 parts.append("whole_shells=True")
         if self.vectors:
             parts.append("vectors=True")
-        elif self.reduce is None:
+        if self.reduce is None:
             parts.append("reduce=None")
         if self.tolerance != type(self).tolerance:
             parts.append(f"tolerance={self.tolerance:g} Å")

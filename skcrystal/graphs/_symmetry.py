@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._angles import refine_by_angles
+from ._colours import Surroundings, crystal_keys, mix, refine
 from ._ragged import ragged_arange, to_pointer
 
 
@@ -15,10 +17,11 @@ class Quotient(NamedTuple):
     atom_multiplicity: NDArray[np.int64]  # (N',), how many atoms it stands for
     n_atoms: NDArray[np.int64]  # (n,), colours of each crystal
     site_atom: NDArray[np.int64]  # (N,), colour of each atom, within its crystal
-    degree: NDArray[np.int64]  # (N',), merged edges of each colour
+    degree: NDArray[np.int64]  # (N',), edges of each colour
     neighbor: NDArray[np.int64]  # (E',), colour at the other end, within its crystal
     distance_class: NDArray[np.int64]  # (E',)
-    edge_multiplicity: NDArray[np.int64]  # (E',), how many edges were merged
+    edge: NDArray[np.int64] | None  # (E',), which it was; None where edges are merged
+    edge_multiplicity: NDArray[np.int64] | None  # (E',), how many were merged
 
 
 def quotient(
@@ -27,6 +30,9 @@ def quotient(
     degree: NDArray,
     neighbor: NDArray,
     distance_class: NDArray,
+    *,
+    direction: NDArray | None = None,
+    tolerance: float = 0.0,
 ) -> Quotient:
     """Merge atoms of equal surroundings, by colour refinement.
 
@@ -36,6 +42,9 @@ def quotient(
     passing on elements and distances computes the same for atoms of one colour at
     every layer [2]_, so one of each is enough, and likewise one edge of those that
     join an atom to one colour at one distance.
+
+    With directions, atoms of one colour also have equal angles between their bonds.
+    Then all edges of the atom that is kept are kept: each points another way.
 
     Parameters
     ----------
@@ -47,6 +56,10 @@ def quotient(
         Edges that point to each atom.
     neighbor, distance_class : ndarray of shape (E,)
         Of each edge, sorted by target; numbered within the crystal.
+    direction : ndarray of shape (E, 3), optional
+        Unit vector from atom to neighbour.
+    tolerance : float, default=0.0
+        How far atoms may lie, in Å, from where angles would be equal.
 
     Returns
     -------
@@ -60,12 +73,17 @@ def quotient(
     atom_ptr, edge_ptr = to_pointer(n_atoms), to_pointer(degree)
     crystal = np.repeat(np.arange(len(n_atoms)), n_atoms)
     n_edges = np.diff(edge_ptr[atom_ptr])
-    colours = _refine(
-        _mix(atomic_numbers.astype(np.uint64) + np.uint64(128) * crystal.view("u8")),
-        neighbor + np.repeat(atom_ptr[:-1], n_edges),
-        distance_class,
-        edge_ptr,
+    around = Surroundings(
+        crystal=crystal,
+        edge_ptr=edge_ptr,
+        neighbor=neighbor + np.repeat(atom_ptr[:-1], n_edges),
+        distance_class=distance_class,
+        direction=direction,
     )
+    colours = refine(mix(atomic_numbers.astype(np.uint64)), around)
+    if direction is not None:
+        colours = refine_by_angles(colours, around, tolerance)
+    colours = crystal_keys(colours, crystal)
     # Colours in the order of their first atoms, which keeps crystals together.
     _, first, inverse = np.unique(colours, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -80,51 +98,33 @@ def quotient(
     owner = crystal[atom]
     first_atom = np.repeat(atom_ptr[owner], n_kept)
     at_other_end = site_atom.take(neighbor.take(edges) + first_atom)
-    target, distance_class, neighbor, multiplicity = _merge_rows(
-        np.repeat(np.arange(len(atom)), n_kept),
-        distance_class.take(edges),
-        at_other_end,
-    )
-    return Quotient(
+    merged = Quotient(
         atom=atom,
         atom_multiplicity=np.bincount(colour),
         n_atoms=np.diff(colour_ptr),
         site_atom=site_atom,
-        degree=np.bincount(target, minlength=len(atom)),
+        degree=n_kept,
+        neighbor=at_other_end,
+        distance_class=distance_class.take(edges),
+        edge=edges,
+        edge_multiplicity=None,
+    )
+    return _merge_edges(merged) if direction is None else merged
+
+
+def _merge_edges(graphs: Quotient) -> Quotient:
+    """Merge the edges that join an atom to one colour at one distance."""
+    n = len(graphs.atom)
+    target, distance_class, neighbor, multiplicity = _merge_rows(
+        np.repeat(np.arange(n), graphs.degree), graphs.distance_class, graphs.neighbor
+    )
+    return graphs._replace(
+        degree=np.bincount(target, minlength=n),
         neighbor=neighbor,
         distance_class=distance_class,
+        edge=None,
         edge_multiplicity=multiplicity,
     )
-
-
-def _refine(
-    colours: NDArray[np.uint64],
-    neighbor: NDArray,
-    distance_class: NDArray,
-    edge_ptr: NDArray,
-) -> NDArray[np.uint64]:
-    """Refine colours, which are 64-bit hashes, until no round parts any more.
-
-    The multiset of (colour, distance) is hashed as the sum of products of two random
-    numbers, one for the colour and one for the distance: a sum needs no sorting. Two
-    different multisets get one hash with a probability of about 2^-60.
-    """
-    if len(neighbor) == 0:
-        return colours
-    factor = _mix(np.arange(distance_class.max() + 1, dtype=np.uint64)) | np.uint64(1)
-    factor = factor.take(distance_class)
-    has_edges = np.diff(edge_ptr) > 0
-    starts = edge_ptr[:-1][has_edges]
-    n_colours = len(np.unique(colours))
-    while True:
-        messages = colours.take(neighbor)
-        messages *= factor
-        colours = colours * _M2
-        colours[has_edges] += np.add.reduceat(messages, starts)
-        colours = _mix(colours)
-        before, n_colours = n_colours, len(np.unique(colours))
-        if n_colours == before:
-            return colours
 
 
 def _merge_rows(
@@ -154,18 +154,3 @@ def _merge_rows(
     neighbor = key & ((1 << bits[2]) - 1)
     key >>= bits[2]
     return key >> bits[1], key & ((1 << bits[1]) - 1), neighbor, count
-
-
-# Finalizer of splitmix64: every bit of the input moves every bit of the output.
-_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    x = x + _STEP
-    x ^= x >> np.uint64(30)
-    x *= _M1
-    x ^= x >> np.uint64(27)
-    x *= _M2
-    x ^= x >> np.uint64(31)
-    return x

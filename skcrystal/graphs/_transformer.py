@@ -55,17 +55,23 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         surroundings to count, raise `cutoff`.
     vectors : bool, default=False
         Also keep the displacement vector of each edge (12 bytes an edge more), for
-        models that need directions. Nothing is merged then.
+        models that see angles. `reduce` says what is merged then.
     reduce : {"symmetry", None}, default="symmetry"
         Merge the atoms of a crystal that have equal surroundings, however far one
         looks, and the edges that join an atom to equal ones at one distance; keep
         count of both. What an invariant network predicts stays what it was, and takes
         a fraction of the time: Materials Project cells have some three times fewer
-        such atoms and edges. None keeps every site, which networks from elsewhere
-        need.
+        such atoms and edges. With `vectors`, atoms are equal only if angles between
+        their bonds are, too, and an atom that is kept keeps all its edges. Networks
+        whose atom features are scalars, made of distances and of sums over pairs of
+        bonds of Legendre polynomials up to the fourth, predict what they would for
+        every site. Where `max_neighbors` cuts through shells, equal atoms are left with
+        different angles; `whole_shells` keeps them equal. None keeps every site, which
+        networks from elsewhere need, and those that pass on directions.
     tolerance : float, default=1e-4
-        Lengths within this many Å are equal in merging, and become equal. Relaxed
-        structures keep their symmetry to about this.
+        Lengths within this many Å are equal in merging, and become equal; so are
+        angles that moving atoms as far could make equal. Relaxed structures keep their
+        symmetry to about this.
     n_jobs : int or None, default=None
         Number of joblib workers; None is 1 outside a ``joblib.parallel_config``
         context, -1 is all cores. The result does not depend on it.

@@ -130,7 +130,8 @@ def test_concatenate_refuses_other_columns(small, small_graphs):
 def test_data_lists_of_no_use_are_refused(small):
     with pytest.raises(ValueError, match="data_list is empty"):
         CrystalGraphs.from_data_list([])
-    graphs = CrystalGraphTransformer(vectors=True).transform(small[0][:2])
+    every_site = CrystalGraphTransformer(vectors=True, reduce=None)
+    graphs = every_site.transform(small[0][:2])
     with_vector, without = graphs[0], graphs[1]
     del without.vector
     for parts in ([with_vector, without], [without, with_vector]):

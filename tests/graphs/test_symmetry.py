@@ -116,13 +116,6 @@ def test_crystals_of_a_batch_are_merged_apart(small):
     assert CrystalGraphs.concatenate(alone) == together
 
 
-def test_directions_keep_atoms_apart(small):
-    graphs = CrystalGraphTransformer(vectors=True).transform(small[0][:3])
-    assert graphs.site_atom is None
-    assert graphs.settings.reduce is None
-    assert_array_equal(graphs.n_sites, [len(s) for s in small[0][:3]])
-
-
 def test_merged_graphs_pass_through_data(small_graphs):
     data = small_graphs[3]
     assert data.site_atom.shape == (small_graphs.n_sites[3],)
