@@ -19,12 +19,14 @@ from ..utils._validation import validate_params_of
 from ._data import GraphDataset, store_of
 from ._holdout import split_rows
 from ._inputs import as_graphs
+from ._links import check_not_negative, read_links
 from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
 from ._predictions import Predictions
 from ._processes import Processes, pick_processes
+from ._scaling import TargetScaler
 from ._score import CrystalRegressorMixin, check_n_targets
-from ._targets import Targets, TargetScaler, check_targets, check_weights
+from ._targets import Targets, check_targets, check_weights
 
 _GENERATORS = threading.Lock()
 
@@ -92,14 +94,18 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
             build=previous is None or settings is not None,
         )
         targets = check_targets(y, len(graphs))
+        links = read_links(self.output_transform, targets.names)
+        check_not_negative(targets, links)
         weights = check_weights(sample_weight, len(graphs))
         random = processes.agree(check_random_state(self.random_state))
 
         label_weights = ~np.isnan(targets.values) * weights[:, None]
         fraction = self.validation_fraction if self.early_stopping else None
         kept, held = split_rows(graphs, targets.names, label_weights, fraction, random)
+        # As read: two ways to say the same make the same network.
+        architecture = {**self._get_architecture(), "output_transform": links}
         if previous is not None:
-            self._check_goes_on(targets)
+            self._check_goes_on(targets, architecture)
         # Taken off first and set last: training that fails leaves no fitted model.
         old_net = self.__dict__.pop("net_", None)
         n_sites = graphs.n_sites
@@ -107,9 +113,11 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
         if previous is None:
             self.pooling_ = self.pooling
             self._scaler = TargetScaler.fit(
-                self._per_atom(targets.values, n_sites)[kept], label_weights[kept]
+                self._per_atom(targets.values, n_sites)[kept],
+                label_weights[kept],
+                links,
             )
-            self._architecture = self._get_architecture()
+            self._architecture = architecture
             self.graph_settings_ = graphs.settings
             self.cutoff_ = _reach(graphs)
             self.elements_ = elements
@@ -176,10 +184,10 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
         release(net)
         return net
 
-    def _check_goes_on(self, targets: Targets) -> None:
+    def _check_goes_on(self, targets: Targets, architecture: dict[str, Any]) -> None:
         """Check that the network of the last fit can be trained on."""
         check_n_targets(targets.values.shape[1], self.target_names_)
-        for name, value in self._get_architecture().items():
+        for name, value in architecture.items():
             if value != self._architecture[name]:
                 raise ValueError(
                     f"warm_start=True goes on with a network of {name}="
@@ -203,11 +211,12 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
         return self._make_network(
             cutoff=self.cutoff_,
             hidden_dim=self.hidden_dim,
-            n_targets=len(self._scaler.mean),
+            n_targets=len(self._scaler.center),
             dropout=self.dropout,
             dropout_conv=self.dropout_conv,
             pooling=self.pooling_,
             gaussian=self.loss == "gaussian_nll",
+            softplus_start=self._scaler.softplus_start,
         )
 
 

@@ -1,7 +1,12 @@
 """What happens beside the training loop."""
 
+from __future__ import annotations
+
 import numpy as np
+import torch
 from skorch.callbacks import Callback
+
+from ._scaling import TargetScaler
 
 
 class TargetErrors(Callback):
@@ -13,16 +18,16 @@ class TargetErrors(Callback):
     ----------
     names : list of str
         One a target; columns are called ``valid_mae_<name>``.
-    scale : ndarray of shape (T,)
-        Unit of the scaled targets.
+    scaler : TargetScaler
+        Gives outputs and labels the unit of the target.
     """
 
-    def __init__(self, names: list[str], scale: np.ndarray) -> None:
+    def __init__(self, names: list[str], scaler: TargetScaler) -> None:
         self.names = names
-        self.scale = scale
+        self.scaler = scaler
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        self._error, self._count = 0.0, 0.0
+        self._pieces = []
 
     def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
         if training:
@@ -32,18 +37,21 @@ class TargetErrors(Callback):
             # A piece's weights are scaled by its part of the batch.
             weight = weight * (len(y_pred) / len(graphs))
             predicted = y_pred[start : start + len(graphs), : label.shape[1]]
-            error = (predicted - label).abs()
-            self._error += (error * weight).sum(0)
-            self._count += weight.sum(0)
+            self._pieces.append(torch.stack([predicted, label, weight]))
             start += len(graphs)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if dataset_valid is None:
             return
-        errors = (self._error / self._count).cpu().numpy() * self.scale
+        whole = torch.cat(self._pieces, dim=1).cpu().numpy().astype(np.float64)
+        del self._pieces  # they may lie on a device
+        predicted, label, weight = whole
+        # A target may have no label there, and a network be far off for a while.
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = self.scaler.inverse(predicted) - self.scaler.inverse(label)
+            errors = (np.abs(error) * weight).sum(0) / weight.sum(0)
         for name, error in zip(self.names, errors, strict=True):
             net.history.record(f"valid_mae_{name}", float(error))
-        del self._error, self._count  # they may lie on a device
 
 
 class StopOnDivergence(Callback):

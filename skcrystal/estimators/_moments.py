@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nn import CrystalNetwork
+from ._scaling import TargetScaler
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,22 @@ class Moments:
     aleatoric: NDArray[np.float64] | None
 
     @classmethod
-    def of(cls, outputs: NDArray, n_targets: int) -> Moments:
-        """Sum up outputs (m, S, K) of S networks: T means each, then any variances."""
+    def of(cls, outputs: NDArray, scaler: TargetScaler) -> Moments:
+        """Sum up outputs (m, S, K) of S networks: T means each, then any variances.
+
+        Each network's are brought to units first, its standard deviations by the slope
+        at its mean.
+        """
+        n_targets = len(scaler.scale)
         outputs = outputs.astype(np.float64)
-        means, variances = outputs[..., :n_targets], outputs[..., n_targets:]
+        means = scaler.inverse(outputs[..., :n_targets])
+        noise = None
+        if outputs.shape[-1] > n_targets:
+            noise = np.sqrt(outputs[..., n_targets:]) * scaler.slope(means)
         return cls(
             means.mean(axis=1),
             means.std(axis=1, ddof=1) if means.shape[1] > 1 else None,
-            np.sqrt(variances.mean(axis=1)) if variances.shape[2] else None,
+            None if noise is None else np.sqrt(np.mean(noise**2, axis=1)),
         )
 
     @property

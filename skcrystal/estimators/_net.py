@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.helper import predefined_split
 from torch import Tensor
-from torch.optim.lr_scheduler import OneCycleLR
 
 from ..nn import CrystalNetwork, GraphBatch, MaskedLoss
+from ._averaging import AverageWeights
 from ._callbacks import StopOnDivergence, TargetErrors
 from ._data import GraphDataset, GraphLoader
 from ._processes import Processes
+from ._schedules import make_scheduler
 
 if TYPE_CHECKING:
     from ._base import GNNRegressor
@@ -95,23 +96,17 @@ def make_net(
 ) -> GraphNet:
     """Make the net that trains `network` as the parameters of `model` say."""
     seed = int(random.randint(2**31 - 1))
-    limits = {"batch_size": model.batch_size, "max_atoms": model.max_atoms}
     callbacks: list = [StopOnDivergence()]
+    if model.ema_decay is not None:
+        callbacks.append(AverageWeights(model.ema_decay))
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
-    if model.lr_schedule == "one_cycle":
-        callbacks.append(
-            LRScheduler(
-                OneCycleLR,
-                step_every="batch",
-                max_lr=model.lr,
-                total_steps=GraphLoader(train, seed=seed, **limits).n_steps(
-                    model.max_epochs
-                ),
-            )
-        )
+    if model.lr_schedule != "constant":
+        loader = GraphLoader(train, model.batch_size, model.max_atoms, seed)
+        n_steps = loader.n_steps(model.max_epochs)
+        callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
     if valid is not None:
-        callbacks.append(TargetErrors(model.target_names_, model._scaler.scale))
+        callbacks.append(TargetErrors(model.target_names_, model._scaler))
         callbacks.append(
             EarlyStopping(
                 patience=model.n_iter_no_change,

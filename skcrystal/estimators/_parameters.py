@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from ..nn import LOSSES
 from ..utils._validation import Interval, StrOptions
+from ._links import LINKS
 
 T = TypeVar("T", bound=type)
 
@@ -27,13 +28,29 @@ _PARAMETERS = """\
     pooling : {"mean", "sum"}, default="mean"
         Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
         shares for extensive ones (eV, Å^3), exact for any supercell.
+    output_transform : {"softplus", "log"}, dict, list or None, default=None
+        For targets that are never negative, whose labels then must not be: a dict from
+        names or column numbers to one of both, a list with an entry (or None) a target,
+        or one for all targets. Of an output o it makes a prediction, per atom if pooled
+        by sum, as the link of a generalised linear model does:
+
+        - None: ``center + scale * o``, of either sign;
+        - "softplus": ``scale * log(1 + exp(2 x)) / 2`` with ``x = o + center / scale``.
+          Far above zero that is None's; below, it fades to zero instead (a band gap);
+        - "log": ``log(1 + y / s)`` is predicted and judged in place of y, as
+          "softplus" does (an elastic modulus). Above s, the 16th percentile of positive
+          labels, it is ratios that count, below it differences. Aleatoric standard
+          deviations are brought to the unit of y to first order.
     loss : {"mae", "mse", "huber", "gaussian_nll"}, default="mae"
         Mean absolute, mean squared or Huber error of the standardised targets; or the
         negative log likelihood of a Gaussian, whose variance the network then gives
         beside the mean: how far labels scatter, crystal by crystal. In training it is
         weighted by the root of the variance, so that means are learned as well as with
         other losses. A network that knows its training labels by heart expects others
-        to scatter as little: set `dropout` and `dropout_conv` too.
+        to scatter as little: set `dropout` and `dropout_conv` too. Targets are
+        standardised by what a few wrong labels hardly move: the median, and half the
+        distance from the 16th to the 84th percentile, one standard deviation if the
+        distribution is normal. Labels a thousand times that off count as no further.
     max_epochs : int, default=100
         Passes over the training set; at most, with `early_stopping`.
     batch_size : int, default=64
@@ -42,13 +59,19 @@ _PARAMETERS = """\
         Atoms a step at most (or one crystal), those of the graphs, in which equal ones
         are merged. Bounds memory where cells of very different size mix.
     lr : float, default=%(lr)s
-        Learning rate of AdamW; its peak, with a one-cycle schedule.
-    lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
-        Rise and anneal the learning rate over `max_epochs`, or leave it.
+        Learning rate of AdamW; its peak, with a schedule.
+    lr_schedule : {"one_cycle", "cosine", "constant"}, default="one_cycle"
+        How the learning rate goes over `max_epochs`: up and down again; up over the
+        first twentieth of the steps, then to zero by half a cosine; or nowhere.
     weight_decay : float, default=0.01
         Of AdamW.
     gradient_clip : float or None, default=1.0
         Largest norm of a gradient; None does not clip.
+    ema_decay : float or None, default=None
+        Decay a step, such as 0.99, of an exponential moving average of the weights. It
+        is validated and kept in place of the last weights, which training goes on
+        from. It looks back over about ``1 / (1 - ema_decay)`` steps, and at most over
+        a ninth of those made. None takes no average.
     early_stopping : bool, default=False
         Hold back a part of the training set, whole formulas at a time; stop when its
         loss has not improved for `n_iter_no_change` epochs and restore the best
@@ -103,14 +126,16 @@ class SharedParameters(BaseEstimator):
         "dropout_conv": [Interval(Real, 0, 1, closed="left")],
         "n_mc_samples": [Interval(Integral, 2, None, closed="left")],
         "pooling": [StrOptions({"mean", "sum"})],
+        "output_transform": [StrOptions(set(LINKS)), dict, list, tuple, None],
         "loss": [StrOptions(set(LOSSES))],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_atoms": [Interval(Integral, 1, None, closed="left"), None],
         "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions({"one_cycle", "constant"})],
+        "lr_schedule": [StrOptions({"one_cycle", "cosine", "constant"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "gradient_clip": [Interval(Real, 0, None, closed="neither"), None],
+        "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -134,6 +159,7 @@ class SharedParameters(BaseEstimator):
             "lr_schedule",
             "weight_decay",
             "gradient_clip",
+            "ema_decay",
             "early_stopping",
             "validation_fraction",
             "n_iter_no_change",
@@ -155,6 +181,7 @@ class SharedParameters(BaseEstimator):
         dropout_conv: float = 0.0,
         n_mc_samples: int = 20,
         pooling: str = "mean",
+        output_transform: str | dict | list | None = None,
         loss: str = "mae",
         max_epochs: int = 100,
         batch_size: int = 64,
@@ -163,6 +190,7 @@ class SharedParameters(BaseEstimator):
         lr_schedule: str = "one_cycle",
         weight_decay: float = 0.01,
         gradient_clip: float | None = 1.0,
+        ema_decay: float | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
@@ -179,6 +207,7 @@ class SharedParameters(BaseEstimator):
         self.dropout_conv = dropout_conv
         self.n_mc_samples = n_mc_samples
         self.pooling = pooling
+        self.output_transform = output_transform
         self.loss = loss
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -187,6 +216,7 @@ class SharedParameters(BaseEstimator):
         self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
         self.gradient_clip = gradient_clip
+        self.ema_decay = ema_decay
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change

@@ -21,7 +21,7 @@ from ._moments import Moments, check_spread, drops
 
 if TYPE_CHECKING:
     from ._net import GraphNet
-    from ._targets import TargetScaler
+    from ._scaling import TargetScaler
 
 
 class Predictions:
@@ -180,14 +180,12 @@ class Predictions:
             outputs = self._run(graphs, lambda network, b: network.sample(b, thinned))
         else:
             outputs = self._run(graphs, lambda network, b: network(b))[:, None]
-        scaler = self._scaler
-        found = Moments.of(outputs, len(scaler.mean))
+        found = Moments.of(outputs, self._scaler)
         return Moments(
-            self._of_crystals(scaler.inverse(found.mean), graphs),
             *(
-                None if std is None else self._of_crystals(std * scaler.scale, graphs)
-                for std in (found.epistemic, found.aleatoric)
-            ),
+                None if values is None else self._of_crystals(values, graphs)
+                for values in (found.mean, found.epistemic, found.aleatoric)
+            )
         )
 
     def _of_crystals(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:

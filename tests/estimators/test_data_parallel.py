@@ -75,6 +75,9 @@ def test_two_processes_match_one(tmp_path, data):
     models = [
         clone(MODELS[0]).set_params(loss="gaussian_nll"),
         clone(MODELS[1]).set_params(early_stopping=True),
+        clone(MODELS[0]).set_params(
+            ema_decay=0.5, lr_schedule="cosine", early_stopping=True
+        ),
     ]
     for model, first, second in zip(models, *launch(tmp_path, models, 0), strict=True):
         alone = clone(model).set_params(device="cpu", random_state=0).fit(X, y)
