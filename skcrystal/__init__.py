@@ -2,7 +2,9 @@
 
 from .active import ActiveLearner, ActiveLearningCampaign
 from .estimators import (
+    AngularCoGNRegressor,
     CGCNNRegressor,
+    CoGNRegressor,
     EnsembleRegressor,
     GCNRegressor,
     GNNRegressor,
@@ -17,8 +19,10 @@ __version__ = "0.1.0"
 __all__ = [
     "ActiveLearner",
     "ActiveLearningCampaign",
+    "AngularCoGNRegressor",
     "CGCNNRegressor",
     "CalibratedRegressor",
+    "CoGNRegressor",
     "CrystalGraphTransformer",
     "CrystalGraphs",
     "EnsembleRegressor",

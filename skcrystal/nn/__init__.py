@@ -9,10 +9,13 @@ from ._aggregate import (
     of_targets,
     segment_sum,
 )
+from ._angles import L_MAX, Directions, angle_sum, spherical_harmonics
+from ._angular_cogn import AngularCoGN, EdgeToEdge
 from ._attention import attention_sum, softmax_over_neighbors
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._cgcnn import CGCNN, GatedConvolution
+from ._cogn import CoGN, EdgeBlock
 from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
 from ._elements import ElementEmbedding, element_features
 from ._gcn import GCN, NormalizedConvolution
@@ -25,12 +28,17 @@ from ._schnet import Interaction, SchNet
 from ._store import GraphStore
 
 __all__ = [
+    "AngularCoGN",
     "CGCNN",
+    "CoGN",
     "GCN",
     "CrystalDropout",
     "CrystalNetwork",
+    "Directions",
     "Drop",
     "EdgeAttention",
+    "EdgeBlock",
+    "EdgeToEdge",
     "ElementEmbedding",
     "GatedConvolution",
     "GaussianBasis",
@@ -38,12 +46,14 @@ __all__ = [
     "GraphStore",
     "Head",
     "LOSSES",
+    "L_MAX",
     "Interaction",
     "MEGNet",
     "MaskedLoss",
     "NormalizedConvolution",
     "SchNet",
     "ThinnedNetworks",
+    "angle_sum",
     "attention_sum",
     "cosine_cutoff",
     "element_features",
@@ -59,4 +69,5 @@ __all__ = [
     "RadialGrid",
     "segment_sum",
     "softmax_over_neighbors",
+    "spherical_harmonics",
 ]

@@ -1,17 +1,29 @@
 """Fixtures that run a test once for each estimator."""
 
 import pytest
-from models import MODELS
+from models import MODELS, transformer_for
 from sklearn.base import clone
 
 
-@pytest.fixture(params=MODELS, ids=lambda m: type(m).__name__)
-def model(request):
-    return clone(request.param)
-
-
 @pytest.fixture(params=MODELS, ids=lambda m: type(m).__name__, scope="session")
-def fitted(request, small, small_graphs):
+def kind(request):
+    """The estimator of the list that is tested; not to be changed."""
+    return request.param
+
+
+@pytest.fixture
+def model(kind):
+    return clone(kind)
+
+
+@pytest.fixture(scope="session")
+def graphs(kind, small):
+    """Graphs of the forty crystals, such as the estimator under test reads."""
+    return transformer_for(kind).transform(small[0])
+
+
+@pytest.fixture(scope="session")
+def fitted(kind, small, graphs):
     """A model trained enough to tell crystals apart; not to be changed."""
-    model = clone(request.param).set_params(hidden_dim=16, max_epochs=30, lr=0.01)
-    return model.fit(small_graphs, small[1])
+    model = clone(kind).set_params(hidden_dim=16, max_epochs=30, lr=0.01)
+    return model.fit(graphs, small[1])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from models import MODELS
+from models import MODELS, transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -57,9 +57,9 @@ def test_tags_say_what_the_model_takes(model):
     assert tags.target_tags.required
 
 
-def test_fit_returns_the_model_and_leaves_its_parameters(model, small, small_graphs):
+def test_fit_returns_the_model_and_leaves_its_parameters(model, small, graphs):
     before = model.get_params()
-    assert model.fit(small_graphs, small[1]) is model
+    assert model.fit(graphs, small[1]) is model
     after = model.get_params()
     assert before.keys() == after.keys()
     assert all(before[name] is after[name] for name in before)
@@ -78,73 +78,73 @@ def test_fit_leaves_inputs_alone(model, small):
     assert_array_equal(weight, copies[2])
 
 
-def test_fit_and_predict_leave_the_random_generators_alone(model, small, small_graphs):
+def test_fit_and_predict_leave_the_random_generators_alone(model, small, graphs):
     torch.manual_seed(5)
     np.random.seed(5)
     expected = torch.rand(1), np.random.rand()
     torch.manual_seed(5)
     np.random.seed(5)
     model.set_params(dropout=0.5, dropout_conv=0.5, loss="gaussian_nll")
-    model.fit(small_graphs, small[1]).predict(small_graphs, return_components=True)
+    model.fit(graphs, small[1]).predict(graphs, return_components=True)
     assert (torch.rand(1), np.random.rand()) == expected
 
 
-def test_same_seed_same_model(model, small, small_graphs):
+def test_same_seed_same_model(model, small, graphs):
     model.set_params(dropout=0.2, dropout_conv=0.2)
-    first = model.fit(small_graphs, small[1]).predict(small_graphs)
-    again = model.fit(small_graphs, small[1]).predict(small_graphs)
-    cloned = clone(model).fit(small_graphs, small[1]).predict(small_graphs)
+    first = model.fit(graphs, small[1]).predict(graphs)
+    again = model.fit(graphs, small[1]).predict(graphs)
+    cloned = clone(model).fit(graphs, small[1]).predict(graphs)
     assert_array_equal(first, again)
     assert_array_equal(first, cloned)
-    other = clone(model).set_params(random_state=1).fit(small_graphs, small[1])
-    assert not np.allclose(first, other.predict(small_graphs))
+    other = clone(model).set_params(random_state=1).fit(graphs, small[1])
+    assert not np.allclose(first, other.predict(graphs))
 
 
-def test_threads_do_not_disturb_each_other(model, small, small_graphs):
-    expected = model.fit(small_graphs, small[1]).predict(small_graphs)
+def test_threads_do_not_disturb_each_other(model, small, graphs):
+    expected = model.fit(graphs, small[1]).predict(graphs)
     models = joblib.Parallel(n_jobs=3, backend="threading")(
-        joblib.delayed(clone(model).fit)(small_graphs, small[1]) for _ in range(3)
+        joblib.delayed(clone(model).fit)(graphs, small[1]) for _ in range(3)
     )
     for other in models:
-        assert_array_equal(other.predict(small_graphs), expected)
+        assert_array_equal(other.predict(graphs), expected)
 
 
-def test_list_array_series_and_graphs_are_the_same(model, small, small_graphs):
+def test_list_array_series_and_graphs_are_the_same(model, small, graphs):
     structures, y, _ = small
     array = np.empty(len(structures), dtype=object)
     array[:] = structures
-    expected = model.fit(small_graphs, y).predict(small_graphs)
+    expected = model.fit(graphs, y).predict(graphs)
     series = pd.Series(structures, index=range(50, 50 + len(y)))
     for X in (structures, array, series):
         assert_array_equal(clone(model).fit(X, y).predict(X), expected)
     # PyG graphs do not say how they were made, so the reach is that of their edges.
-    foreign = CrystalGraphs.from_data_list(list(small_graphs))
+    foreign = CrystalGraphs.from_data_list(list(graphs))
     of_foreign = clone(model).fit(foreign, y).predict(foreign)
-    for X in (list(small_graphs), np.asarray(small_graphs)):
+    for X in (list(graphs), np.asarray(graphs)):
         assert_array_equal(clone(model).fit(X, y).predict(X), of_foreign)
     frame = pd.DataFrame(y, columns=["e", "gap"], index=series.index)
     assert_array_equal(clone(model).fit(series, frame).predict(series), expected)
 
 
-def test_predict_on_a_part_or_in_other_order_gives_the_same_rows(fitted, small_graphs):
-    whole = fitted.predict(small_graphs)
+def test_predict_on_a_part_or_in_other_order_gives_the_same_rows(fitted, graphs):
+    whole = fitted.predict(graphs)
     rows = np.random.RandomState(0).permutation(40)
-    assert_allclose(fitted.predict(small_graphs[rows]), whole[rows], atol=1e-5)
-    assert_allclose(fitted.predict(small_graphs[7:9]), whole[7:9], atol=1e-5)
+    assert_allclose(fitted.predict(graphs[rows]), whole[rows], atol=1e-5)
+    assert_allclose(fitted.predict(graphs[7:9]), whole[7:9], atol=1e-5)
 
 
-def test_one_crystal_can_be_predicted(fitted, small, small_graphs):
-    whole = fitted.predict(small_graphs)
+def test_one_crystal_can_be_predicted(fitted, small, graphs):
+    whole = fitted.predict(graphs)
     for i in (0, 17):
         one = fitted.predict([small[0][i]])
         assert one.shape == (1, 2)
         assert_allclose(one[0], whole[i], atol=1e-5)
 
 
-def test_predict_changes_nothing(fitted, small_graphs):
+def test_predict_changes_nothing(fitted, graphs):
     state = {k: v.clone() for k, v in fitted.net_.module_.state_dict().items()}
-    first = fitted.predict(small_graphs)
-    assert_array_equal(fitted.predict(small_graphs), first)
+    first = fitted.predict(graphs)
+    assert_array_equal(fitted.predict(graphs), first)
     for name, value in fitted.net_.module_.state_dict().items():
         assert torch.equal(value, state[name]), name
 
@@ -156,38 +156,38 @@ def test_unfitted_model_says_so(model, small, method):
         getattr(model, method)(*arguments)
 
 
-def test_pickle_joblib_and_clone(fitted, small_graphs, tmp_path):
-    expected = fitted.predict(small_graphs)
+def test_pickle_joblib_and_clone(fitted, graphs, tmp_path):
+    expected = fitted.predict(graphs)
     blob = pickle.dumps(fitted)
-    assert_array_equal(pickle.loads(blob).predict(small_graphs), expected)
+    assert_array_equal(pickle.loads(blob).predict(graphs), expected)
     joblib.dump(fitted, tmp_path / "model")
     loaded = joblib.load(tmp_path / "model")
-    assert_array_equal(loaded.predict(small_graphs), expected)
+    assert_array_equal(loaded.predict(graphs), expected)
     assert loaded.history_.equals(fitted.history_)
     with pytest.raises(NotFittedError):
-        clone(fitted).predict(small_graphs)
+        clone(fitted).predict(graphs)
 
 
 def test_pickle_holds_no_training_data(model, prototypes):
     """A model is as large as its weights, whatever it was trained on."""
     model.set_params(hidden_dim=64, early_stopping=True, max_epochs=1)
-    many = CrystalGraphTransformer().transform(prototypes.data[:400])
+    many = transformer_for(model).transform(prototypes.data[:400])
     model.fit(many, prototypes.target[:400])
     weights = sum(w.nbytes for w in model.net_.module_.state_dict().values())
     assert len(pickle.dumps(model)) < weights + 60_000
 
 
-def test_batch_size_one_trains(model, small, small_graphs):
-    model.set_params(batch_size=1, max_epochs=1).fit(small_graphs[:5], small[1][:5])
-    assert np.isfinite(model.predict(small_graphs[:5])).all()
+def test_batch_size_one_trains(model, small, graphs):
+    model.set_params(batch_size=1, max_epochs=1).fit(graphs[:5], small[1][:5])
+    assert np.isfinite(model.predict(graphs[:5])).all()
 
 
-def test_one_crystal_trains(model, small, small_graphs):
-    model.fit(small_graphs[:1], small[1][:1])
-    assert_allclose(model.predict(small_graphs[:1]), small[1][:1], atol=1.0)
+def test_one_crystal_trains(model, small, graphs):
+    model.fit(graphs[:1], small[1][:1])
+    assert_allclose(model.predict(graphs[:1]), small[1][:1], atol=1.0)
 
 
-def test_targets_of_every_shape(model, small, small_graphs):
+def test_targets_of_every_shape(model, small, graphs):
     y = small[1]
     for target, shape in (
         (y[:, 0], (40,)),
@@ -197,29 +197,29 @@ def test_targets_of_every_shape(model, small, small_graphs):
         (y.tolist(), (40, 2)),
         (pd.Series(y[:, 0], name="energy"), (40,)),
     ):
-        predicted = clone(model).fit(small_graphs, target).predict(small_graphs)
+        predicted = clone(model).fit(graphs, target).predict(graphs)
         assert predicted.shape == shape
         assert predicted.dtype == np.float64
 
 
-def test_names_of_targets_are_kept(model, small, small_graphs):
+def test_names_of_targets_are_kept(model, small, graphs):
     frame = pd.DataFrame(small[1], columns=["energy", "gap"])
-    assert clone(model).fit(small_graphs, frame).target_names_ == ["energy", "gap"]
-    assert clone(model).fit(small_graphs, frame["gap"]).target_names_ == ["gap"]
-    assert clone(model).fit(small_graphs, small[1]).target_names_ == [
+    assert clone(model).fit(graphs, frame).target_names_ == ["energy", "gap"]
+    assert clone(model).fit(graphs, frame["gap"]).target_names_ == ["gap"]
+    assert clone(model).fit(graphs, small[1]).target_names_ == [
         "target_0",
         "target_1",
     ]
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_sample_weight_is_repetition(model, small, small_graphs, pooling):
+def test_sample_weight_is_repetition(model, small, graphs, pooling):
     """With one batch an epoch, a weight of k and k copies give the same steps."""
     counts = np.random.RandomState(0).randint(0, 4, 12)
     rows = np.repeat(np.arange(12), counts)
     y = small[1][:12].copy()
     y[2, 1] = np.nan
-    X = small_graphs[:12]
+    X = graphs[:12]
     model.set_params(batch_size=1000, max_epochs=5, lr=1e-3, pooling=pooling)
     weighted = clone(model).fit(X, y, sample_weight=counts)
     repeated = clone(model).fit(X[rows], y[rows])
@@ -233,15 +233,15 @@ def test_html_repr_names_the_model(model):
     assert type(model).__name__ in estimator_html_repr(model)
 
 
-def test_embedding_has_a_row_a_crystal(fitted, small, small_graphs):
-    embedding = fitted.embed(small_graphs)
+def test_embedding_has_a_row_a_crystal(fitted, small, graphs):
+    embedding = fitted.embed(graphs)
     assert embedding.shape == (40, fitted.hidden_dim)
     assert_allclose(fitted.embed(small[0][3:5]), embedding[3:5], atol=1e-5)
     assert not hasattr(fitted, "transform")
 
 
-def test_from_data_list_without_settings_trains(model, small, small_graphs):
-    foreign = CrystalGraphs.from_data_list(list(small_graphs))
+def test_from_data_list_without_settings_trains(model, small, graphs):
+    foreign = CrystalGraphs.from_data_list(list(graphs))
     assert foreign.settings is None
     model.fit(foreign, small[1])
     assert model.cutoff_ == pytest.approx(float(foreign.distances.max()))

@@ -5,11 +5,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from models import transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from pymatgen.core import Structure
 from sklearn.base import clone
 
-from skcrystal import CGCNNRegressor, CrystalGraphTransformer
+from skcrystal import CGCNNRegressor
 from skcrystal.estimators import _data as data_module
 from skcrystal.nn import CrystalDropout, Head
 
@@ -24,11 +25,11 @@ KINDS = {
     params=[("mean", kind) for kind in KINDS] + [("sum", "head"), ("sum", "layers")],
     ids="-".join,
 )
-def dropping(request, model, small, small_graphs):
+def dropping(request, model, small, graphs):
     pooling, kind = request.param
     model.set_params(pooling=pooling, max_epochs=5, **KINDS[kind])
-    y = small[1] * (small_graphs.n_sites[:, None] if pooling == "sum" else 1)
-    return model.fit(small_graphs, y), y
+    y = small[1] * (graphs.n_sites[:, None] if pooling == "sum" else 1)
+    return model.fit(graphs, y), y
 
 
 def count_trunk_runs(model, graphs, monkeypatch):
@@ -46,33 +47,33 @@ def count_trunk_runs(model, graphs, monkeypatch):
     return len(runs)
 
 
-def test_std_is_positive_and_reproducible(dropping, small, small_graphs):
+def test_std_is_positive_and_reproducible(dropping, small, graphs):
     model, y = dropping
-    mean, std = model.predict(small_graphs, return_std=True)
+    mean, std = model.predict(graphs, return_std=True)
     assert mean.shape == std.shape == (40, 2)
     assert (std > 0).all()
     for again in (model, pickle.loads(pickle.dumps(model)), clone(model)):
         if not hasattr(again, "net_"):
-            again.fit(small_graphs, y)
-        other_mean, other_std = again.predict(small_graphs, return_std=True)
+            again.fit(graphs, y)
+        other_mean, other_std = again.predict(graphs, return_std=True)
         assert_array_equal(other_mean, mean)
         assert_array_equal(other_std, std)
-    assert_array_equal(model.predict(small_graphs), model.predict(small_graphs))
+    assert_array_equal(model.predict(graphs), model.predict(graphs))
 
 
-def test_std_of_a_crystal_does_not_depend_on_the_others(dropping, small, small_graphs):
+def test_std_of_a_crystal_does_not_depend_on_the_others(dropping, small, graphs):
     model, _ = dropping
-    mean, std = model.predict(small_graphs, return_std=True)
-    some_mean, some_std = model.predict(small_graphs[[7, 3]], return_std=True)
+    mean, std = model.predict(graphs, return_std=True)
+    some_mean, some_std = model.predict(graphs[[7, 3]], return_std=True)
     assert_allclose(some_mean, mean[[7, 3]], atol=1e-5, rtol=1e-5)
     assert_allclose(some_std, std[[7, 3]], atol=1e-5, rtol=1e-5)
 
 
-def test_std_does_not_depend_on_pieces(dropping, small_graphs, monkeypatch):
+def test_std_does_not_depend_on_pieces(dropping, graphs, monkeypatch):
     model, _ = dropping
-    whole = model.predict(small_graphs, return_std=True)
+    whole = model.predict(graphs, return_std=True)
     monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
-    pieces = model.predict(small_graphs, return_std=True)
+    pieces = model.predict(graphs, return_std=True)
     assert_allclose(pieces, whole, atol=1e-5, rtol=1e-5)
 
 
@@ -80,7 +81,7 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(dropping, small):
     model, _ = dropping
     crystals = small[0][:5]
     mean, std = model.predict(crystals, return_std=True)
-    every_site = CrystalGraphTransformer(reduce=None).transform(crystals)
+    every_site = transformer_for(model, reduce=None).transform(crystals)
     for found, expected in zip(
         model.predict(every_site, return_std=True), (mean, std), strict=True
     ):
@@ -94,21 +95,21 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(dropping, small):
     assert_allclose(doubled[1], n * std, atol=2e-5, rtol=1e-5)
 
 
-def test_samples_are_what_dropout_gives_in_training(dropping, small_graphs):
+def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
     """Mean and spread of thinned networks agree with those of torch's dropout."""
     model, _ = dropping
     model.set_params(n_mc_samples=3000)
     kind = "components" if model.loss == "gaussian_nll" else "std"
-    mean, std, *_ = model.predict(small_graphs[:3], **{f"return_{kind}": True})
+    mean, std, *_ = model.predict(graphs[:3], **{f"return_{kind}": True})
     from skcrystal.estimators._data import store_of
 
     network = model.net_.module_.train()
-    batch = store_of(small_graphs[:3], "cpu").gather(np.arange(3))
+    batch = store_of(graphs[:3], "cpu").gather(np.arange(3))
     torch.manual_seed(0)
     with torch.no_grad():
         samples = np.stack([network(batch)[:, :2].numpy() for _ in range(3000)])
     network.eval()
-    size = small_graphs.n_sites[:3, None] if model.pooling == "sum" else 1
+    size = graphs.n_sites[:3, None] if model.pooling == "sum" else 1
     spread = samples.std(0) * model._scaler.scale * size
     expected = model._scaler.inverse(samples.mean(0)) * size
     assert_allclose(std, spread, rtol=0.1)
@@ -116,31 +117,31 @@ def test_samples_are_what_dropout_gives_in_training(dropping, small_graphs):
 
 
 @pytest.mark.parametrize("where", ["dropout", "dropout_conv"])
-def test_more_dropout_is_more_spread(model, small, small_graphs, where):
+def test_more_dropout_is_more_spread(model, small, graphs, where):
     spreads = []
     for dropout in (0.02, 0.4):
-        model.set_params(**{where: dropout}).fit(small_graphs, small[1][:, 0])
-        mean, std = model.predict(small_graphs, return_std=True)
+        model.set_params(**{where: dropout}).fit(graphs, small[1][:, 0])
+        mean, std = model.predict(graphs, return_std=True)
         assert mean.shape == std.shape == (40,)
         spreads.append(std.mean())
     assert spreads[0] < 0.7 * spreads[1]
 
 
-def test_layers_run_once_unless_they_drop(model, small, small_graphs, monkeypatch):
-    model.set_params(n_mc_samples=7, dropout=0.1).fit(small_graphs, small[1])
-    assert count_trunk_runs(model, small_graphs, monkeypatch) == 1
-    model.set_params(dropout_conv=0.1).fit(small_graphs, small[1])
-    assert count_trunk_runs(model, small_graphs, monkeypatch) == 7
+def test_layers_run_once_unless_they_drop(model, small, graphs, monkeypatch):
+    model.set_params(n_mc_samples=7, dropout=0.1).fit(graphs, small[1])
+    assert count_trunk_runs(model, graphs, monkeypatch) == 1
+    model.set_params(dropout_conv=0.1).fit(graphs, small[1])
+    assert count_trunk_runs(model, graphs, monkeypatch) == 7
 
 
-def test_dropout_of_layers_acts_in_training_alone(model, small, small_graphs):
-    plain = clone(model).fit(small_graphs, small[1])
-    model.set_params(dropout_conv=0.3).fit(small_graphs, small[1])
-    assert not np.allclose(model.predict(small_graphs), plain.predict(small_graphs))
+def test_dropout_of_layers_acts_in_training_alone(model, small, graphs):
+    plain = clone(model).fit(graphs, small[1])
+    model.set_params(dropout_conv=0.3).fit(graphs, small[1])
+    assert not np.allclose(model.predict(graphs), plain.predict(graphs))
     # The same weights without any dropout
     plain.net_.module_.load_state_dict(model.net_.module_.state_dict())
-    assert_array_equal(plain.predict(small_graphs), model.predict(small_graphs))
-    assert_array_equal(plain.embed(small_graphs), model.embed(small_graphs))
+    assert_array_equal(plain.predict(graphs), model.predict(graphs))
+    assert_array_equal(plain.embed(graphs), model.embed(graphs))
 
 
 def test_warm_start_keeps_its_dropout(small, small_graphs):
@@ -150,9 +151,9 @@ def test_warm_start_keeps_its_dropout(small, small_graphs):
         model.set_params(dropout_conv=0.1).fit(small_graphs, small[1])
 
 
-def test_without_dropout_the_error_says_what_to_set(fitted, small_graphs):
+def test_without_dropout_the_error_says_what_to_set(fitted, graphs):
     with pytest.raises(ValueError, match=r"return_std=True needs.*dropout=0\.1"):
-        fitted.predict(small_graphs, return_std=True)
+        fitted.predict(graphs, return_std=True)
 
 
 def test_atoms_of_a_crystal_share_what_is_dropped():

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from models import transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from pymatgen.core import Structure
 from sklearn.base import clone
@@ -24,11 +25,11 @@ def prototype_graphs(prototypes):
 
 
 @pytest.fixture(params=["mean", "sum"])
-def gaussian(request, model, small, small_graphs):
+def gaussian(request, model, small, graphs):
     """A model with variances and no dropout, and its labels."""
     model.set_params(loss="gaussian_nll", pooling=request.param, max_epochs=5)
-    y = small[1] * (small_graphs.n_sites[:, None] if request.param == "sum" else 1)
-    return model.fit(small_graphs, y), y
+    y = small[1] * (graphs.n_sites[:, None] if request.param == "sum" else 1)
+    return model.fit(graphs, y), y
 
 
 def test_the_loss_is_the_likelihood_of_a_normal_distribution():
@@ -80,10 +81,10 @@ def test_a_known_noise_is_recovered(prototypes, prototype_graphs, estimator):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_variances_add_up(model, small, small_graphs, pooling):
-    model.set_params(pooling=pooling, **BOTH).fit(small_graphs, small[1])
-    mean, std = model.predict(small_graphs, return_std=True)
-    parts = model.predict(small_graphs, return_components=True)
+def test_variances_add_up(model, small, graphs, pooling):
+    model.set_params(pooling=pooling, **BOTH).fit(graphs, small[1])
+    mean, std = model.predict(graphs, return_std=True)
+    parts = model.predict(graphs, return_components=True)
     assert [part.shape for part in parts] == 3 * [(40, 2)]
     assert_array_equal(parts[0], mean)
     assert (parts[1] > 0).all()
@@ -91,15 +92,15 @@ def test_variances_add_up(model, small, small_graphs, pooling):
     assert_allclose(std**2, parts[1] ** 2 + parts[2] ** 2)
 
 
-def test_without_dropout_std_is_the_aleatoric_one(gaussian, small_graphs):
+def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
     model, _ = gaussian
-    mean, std = model.predict(small_graphs, return_std=True)
+    mean, std = model.predict(graphs, return_std=True)
     assert mean.shape == std.shape == (40, 2)
     assert (std > 0).all()
-    assert_array_equal(mean, model.predict(small_graphs))
-    assert_array_equal(model._predict_gaussian(small_graphs), (mean, std))
+    assert_array_equal(mean, model.predict(graphs))
+    assert_array_equal(model._predict_gaussian(graphs), (mean, std))
     again = pickle.loads(pickle.dumps(model))
-    assert_array_equal(again.predict(small_graphs, return_std=True), (mean, std))
+    assert_array_equal(again.predict(graphs, return_std=True), (mean, std))
 
 
 def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graphs):
@@ -116,7 +117,7 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(gaussian, small):
     model, _ = gaussian
     crystals = small[0][:5]
     expected = np.array(model.predict(crystals, return_std=True))
-    every_site = CrystalGraphTransformer(reduce=None).transform(crystals)
+    every_site = transformer_for(model, reduce=None).transform(crystals)
     turned = [Structure.from_sites(list(reversed(c))) for c in crystals]
     for same in (every_site, turned):
         found = model.predict(same, return_std=True)
@@ -127,31 +128,29 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(gaussian, small):
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e3])
-def test_std_is_in_the_unit_of_the_target(model, small, small_graphs, factor):
+def test_std_is_in_the_unit_of_the_target(model, small, graphs, factor):
     model.set_params(**BOTH)
-    plain = clone(model).fit(small_graphs, small[1])
-    scaled = clone(model).fit(small_graphs, factor * small[1] + 7 * factor)
+    plain = clone(model).fit(graphs, small[1])
+    scaled = clone(model).fit(graphs, factor * small[1] + 7 * factor)
     for kind in ("return_std", "return_components"):
-        expected = plain.predict(small_graphs, **{kind: True})
-        found = scaled.predict(small_graphs, **{kind: True})
+        expected = plain.predict(graphs, **{kind: True})
+        found = scaled.predict(graphs, **{kind: True})
         assert_allclose(found[0] / factor - 7, expected[0], rtol=1e-3, atol=1e-3)
         for std, of_plain in zip(found[1:], expected[1:], strict=True):
             assert_allclose(std / factor, of_plain, rtol=1e-3)
 
 
-def test_one_target_missing_labels_weights_and_early_stopping(
-    model, small, small_graphs
-):
+def test_one_target_missing_labels_weights_and_early_stopping(model, small, graphs):
     y = small[1][:, 0].copy()
     y[::5] = np.nan
     model.set_params(early_stopping=True, validation_fraction=0.4, **BOTH)
     weight = np.linspace(0.5, 2, 40)
-    model.fit(small_graphs, y, sample_weight=weight)
-    parts = model.predict(small_graphs, return_components=True)
+    model.fit(graphs, y, sample_weight=weight)
+    parts = model.predict(graphs, return_components=True)
     assert all(part.shape == (40,) for part in parts)
     assert np.isfinite(parts).all()
     assert np.isfinite(model.history_).all(axis=None)
-    assert np.isfinite(model.score(small_graphs, y))
+    assert np.isfinite(model.score(graphs, y))
 
 
 def test_errors_of_the_part_held_back_are_those_of_means(prototypes, prototype_graphs):
@@ -174,15 +173,15 @@ def test_errors_of_the_part_held_back_are_those_of_means(prototypes, prototype_g
 @pytest.mark.parametrize("gradient_clip", [1.0, None])
 @pytest.mark.parametrize("position", [0, 1])
 def test_a_wild_label_does_not_make_training_diverge(
-    model, small, small_graphs, gradient_clip, position
+    model, small, graphs, gradient_clip, position
 ):
     y = small[1].copy()
     y[7, position] += 1e3 * y[:, position].std()
     model.set_params(
         loss="gaussian_nll", max_epochs=40, lr=0.01, gradient_clip=gradient_clip
-    ).fit(small_graphs, y)
+    ).fit(graphs, y)
     assert np.isfinite(model.history_).all(axis=None)
-    mean, std = model.predict(small_graphs, return_std=True)
+    mean, std = model.predict(graphs, return_std=True)
     rest = np.arange(40) != 7
     # Nor does it take the others far along.
     off = np.abs(mean - y)[rest, position] / small[1][:, position].std()
@@ -190,10 +189,10 @@ def test_a_wild_label_does_not_make_training_diverge(
     assert (std > 0).all()
 
 
-def test_constant_labels_leave_the_variance_positive(model, small_graphs):
+def test_constant_labels_leave_the_variance_positive(model, graphs):
     model.set_params(loss="gaussian_nll", max_epochs=60, lr=0.01)
-    model.fit(small_graphs, np.full(40, 7.25))
-    mean, std = model.predict(small_graphs, return_std=True)
+    model.fit(graphs, np.full(40, 7.25))
+    mean, std = model.predict(graphs, return_std=True)
     assert_allclose(mean, 7.25, atol=0.2)
     assert ((std >= 1e-3) & (std < 0.5)).all()
 
@@ -217,12 +216,12 @@ def test_warm_start_cannot_change_what_the_network_gives(
     model.set_params(warm_start=False).fit(small_graphs, small[1])
 
 
-def test_warm_start_goes_on(model, small, small_graphs):
+def test_warm_start_goes_on(model, small, graphs):
     model.set_params(
         loss="gaussian_nll", warm_start=True, lr_schedule="constant", max_epochs=5
     )
-    first = model.fit(small_graphs, small[1]).history_["train_loss"]
-    again = model.fit(small_graphs, small[1]).history_["train_loss"]
+    first = model.fit(graphs, small[1]).history_["train_loss"]
+    again = model.fit(graphs, small[1]).history_["train_loss"]
     assert again.iloc[0] < first.iloc[0]
 
 
@@ -248,6 +247,6 @@ def test_only_one_kind_of_std_is_given(small, small_graphs):
         model.predict(small_graphs, return_std=True, return_components=True)
 
 
-def test_without_variances_there_is_no_aleatoric_part(fitted, small_graphs):
+def test_without_variances_there_is_no_aleatoric_part(fitted, graphs):
     with pytest.raises(ValueError, match=r'loss="gaussian_nll", which this'):
-        fitted._predict_gaussian(small_graphs)
+        fitted._predict_gaussian(graphs)

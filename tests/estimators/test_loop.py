@@ -226,12 +226,12 @@ def test_training_from_a_file_larger_than_memory(tmp_path, small):
     assert "MemoryError" in run("copy").stderr
 
 
-def test_pieces_of_a_step_add_up_to_it(model, small, small_graphs, monkeypatch):
+def test_pieces_of_a_step_add_up_to_it(model, small, graphs, monkeypatch):
     """How much passes through the network at once changes nothing but memory."""
     model.set_params(batch_size=25, early_stopping=True, max_epochs=3)
-    expected = clone(model).fit(small_graphs, small[1])
+    expected = clone(model).fit(graphs, small[1])
     monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
-    model.fit(small_graphs, small[1])
+    model.fit(graphs, small[1])
     for found, usual in zip(
         model.net_.module_.parameters(),
         expected.net_.module_.parameters(),
@@ -244,13 +244,12 @@ def test_pieces_of_a_step_add_up_to_it(model, small, small_graphs, monkeypatch):
     )
 
 
-def test_deterministic_mode_runs(model, small, small_graphs):
+def test_deterministic_mode_runs(model, small, graphs):
     """No operation in use lacks a deterministic version."""
     torch.use_deterministic_algorithms(True)
     try:
         first, second = (
-            clone(model).fit(small_graphs, small[1]).predict(small_graphs)
-            for _ in range(2)
+            clone(model).fit(graphs, small[1]).predict(graphs) for _ in range(2)
         )
     finally:
         torch.use_deterministic_algorithms(False)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from models import transformer_for
 from numpy.testing import assert_allclose
 from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
 from sklearn.base import clone
 
-from skcrystal import CrystalGraphTransformer, GCNRegressor
+from skcrystal import GCNRegressor
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}  # eV/atom, eV
 
@@ -70,18 +71,16 @@ def test_supercell_leaves_intensive_targets(fitted, crystals):
     assert_allclose(fitted.predict(larger), fitted.predict(crystals), **CLOSE)
 
 
-def test_supercell_multiplies_extensive_targets(model, small, small_graphs):
-    sizes = small_graphs.n_atoms[:, None]
-    model.set_params(pooling="sum").fit(small_graphs, small[1] * sizes)
+def test_supercell_multiplies_extensive_targets(model, small, graphs):
+    sizes = graphs.n_atoms[:, None]
+    model.set_params(pooling="sum").fit(graphs, small[1] * sizes)
     crystals = small[0][:6]
     larger = [s * (2, 1, 3) for s in crystals]
     assert_allclose(model.predict(larger), 6 * model.predict(crystals), **CLOSE)
 
 
 def test_whole_shells_make_nearest_neighbour_graphs_invariant(model, small):
-    transformer = CrystalGraphTransformer(
-        cutoff=8.0, max_neighbors=9, whole_shells=True
-    )
+    transformer = transformer_for(model, cutoff=8.0, max_neighbors=9, whole_shells=True)
     model.fit(transformer.transform(small[0]), small[1])
     crystals = small[0][:6]
     expected = model.predict(transformer.transform(crystals))

@@ -38,7 +38,7 @@ from skcrystal.nn._network import mean_over_atoms
 def batch(small, skewed):
     # Edges between images of one atom are what libraries take for self-loops.
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
-    transformer = CrystalGraphTransformer(reduce=None)
+    transformer = CrystalGraphTransformer(reduce=None, vectors=True)
     graphs = transformer.transform([*small[0][:5], skewed, polonium])
     return store_of(graphs, "cpu").gather(np.arange(7))
 
@@ -210,6 +210,7 @@ def doubled(batch):
         target=batch.target.repeat_interleave(2),
         neighbor=batch.neighbor.repeat_interleave(2),
         distance_class=batch.distance_class.repeat_interleave(2),
+        vector=batch.vector.repeat_interleave(2, dim=0),
     )
 
 
@@ -279,17 +280,18 @@ def test_thinned_networks_are_the_same_of_every_batch(batch, name):
     assert (samples[..., 2:] > 0).all()
 
 
-@pytest.mark.parametrize("name", ["CGCNN", "SchNet", "GCN"])
+@pytest.mark.parametrize("name", ["AngularCoGN", "CGCNN", "CoGN", "GCN", "SchNet"])
 def test_predictions_are_smooth_where_a_neighbour_leaves(skewed, name):
     """An edge at the cutoff weighs nothing, so losing it changes nothing."""
     network = NETWORKS[name](pooling="mean").eval()
-    graphs = CrystalGraphTransformer(cutoff=CUTOFF).transform([skewed])
+    transformer = CrystalGraphTransformer(cutoff=CUTOFF, vectors=True)
+    graphs = transformer.transform([skewed])
     longest = graphs.distances.max()
     outputs = []
     for scale in (0.99999, 1.00001):
         stretched = skewed.copy()
         stretched.scale_lattice(skewed.volume * (scale * CUTOFF / longest) ** 3)
-        graph = CrystalGraphTransformer(cutoff=CUTOFF).transform([stretched])
+        graph = transformer.transform([stretched])
         outputs.append(
             (len(graph.neighbor), network(store_of(graph, "cpu").gather([0])))
         )

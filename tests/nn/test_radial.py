@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import NETWORKS
+from networks import NETWORKS, READ_VECTORS
 
 from skcrystal import CrystalGraphTransformer
 from skcrystal.estimators._data import store_of
@@ -53,7 +53,8 @@ def test_few_distances_are_their_own_points():
     "name", [n for n in NETWORKS if "GCN" not in n or n == "CGCNN"]
 )
 def test_networks_give_the_same_with_and_without(small, monkeypatch, name):
-    graphs = CrystalGraphTransformer().transform(small[0])
+    transformer = CrystalGraphTransformer(vectors=name in READ_VECTORS)
+    graphs = transformer.transform(small[0])
     batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
     torch.manual_seed(0)
     network = NETWORKS[name](pooling="mean")

@@ -1,0 +1,80 @@
+"""coGN as an estimator."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+from ..nn import CoGN, CrystalNetwork
+from ..utils._validation import Interval
+from ._base import GNNRegressor
+from ._parameters import share_parameters
+
+
+@share_parameters
+class CoGNRegressor(GNNRegressor):
+    """Graph network with states on edges: the most accurate here on distances alone.
+
+    Blocks update each edge from its state and both its atoms, then each atom from its
+    edges [1]_. The published graph has the 24 nearest neighbours,
+    ``CrystalGraphTransformer(cutoff=8.0, max_neighbors=24)``; with half as many it was
+    found as accurate here, at half the cost. Equal atoms and edges are merged without
+    loss, which the authors' asymmetric units do for atoms.
+
+    Parameters
+    ----------
+    hidden_dim : int, default=64
+        Width of the atom features.
+    n_layers : int, default=4
+        Number of blocks.
+    n_basis : int, default=41
+        Number of Gaussians in which distances are expanded.
+    edge_dim : int, default=64
+        Width of the edge features, which decides the cost.
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    CGCNNRegressor : No states on edges; twice as fast.
+
+    References
+    ----------
+    .. [1] R. Ruff, P. Reiser, J. Stühmer, P. Friederich, "Connectivity Optimized Nested
+       Line Graph Networks for Crystal Structures", Digital Discovery 3, 594 (2024),
+       arXiv:2302.14102.
+
+    Examples
+    --------
+    >>> from skcrystal import CoGNRegressor
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> X, y = load_pbe_prototypes(return_X_y=True)
+    >>> model = CoGNRegressor(max_epochs=2, random_state=0).fit(X[:64], y[:64])
+    >>> model.predict(X[:3]).shape
+    (3, 2)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        **GNNRegressor._parameter_constraints,
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+        "edge_dim": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self, *, n_layers: int = 4, n_basis: int = 41, edge_dim: int = 64, **shared: Any
+    ) -> None:
+        super().__init__(n_layers=n_layers, **shared)
+        self.n_basis = n_basis
+        self.edge_dim = edge_dim
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return CoGN(
+            cutoff=cutoff,
+            n_basis=self.n_basis,
+            edge_dim=self.edge_dim,
+            n_layers=self.n_layers,
+            **shared,
+        )
