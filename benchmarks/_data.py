@@ -16,7 +16,10 @@ from pymatgen.core import Composition, Lattice, Structure
 from skcrystal.datasets import load_pbe_prototypes
 
 TARGETS = ["formation_energy_per_atom", "band_gap"]  # eV/atom, eV
-_LABELS = ["material_id", "formula_sum", *TARGETS]
+# Sets that have other labels: heat of formation against other phases, not elements
+# (eV/atom), and the gap of GLLB-SC (eV).
+_OTHER_TARGETS = {"perov_5_valtest": ["heat_all", "ind_gap"]}
+SHIPPED = "pbe_prototypes"  # what is taken where a set is not at hand
 _BAD_LABELS = ["mp-778012", "mp-690564", "mp-693892", "mp-775201", "mp-758988"]
 _CHUNK = 200  # CIFs a task: enough to hide what a task costs
 
@@ -36,22 +39,33 @@ def load_crystals(n, random_state=0, name="mp_cgcnn_36k"):
     -------
     crystals : list of pymatgen Structure
     labels : DataFrame
-        ``material_id``, ``formula_sum``, ``formation_energy_per_atom`` (eV/atom) and
-        ``band_gap`` (eV), as far as the set has them; ``formula``, the reduced one.
+        ``material_id``, ``formula_sum``, the two targets of the set (eV/atom; eV), see
+        `targets_of`; ``formula``, the reduced one.
     """
     if not _table(name).exists():
         crystals, labels = _prototypes(n, random_state, name)
-    else:
-        cached = cache_folder() / f"{name}-{n}-{random_state}.npz"
-        if not cached.exists():
-            _write(cached, _parse_sample(n, random_state, name))
-        with np.load(cached) as file:
-            arrays = dict(file)
-        labels = pd.DataFrame({key: arrays[key] for key in _LABELS if key in arrays})
-        crystals = _structures(arrays)
-    # As the table writes it, a formula counts the atoms of a cell: of polymorphs, too.
-    formulas = [Composition(f).reduced_formula for f in labels["formula_sum"]]
-    return crystals, labels.assign(formula=formulas)
+        return crystals, _with_formula(labels)
+    with np.load(_parsed(n, random_state, name)) as file:
+        arrays = dict(file)
+    return _structures(arrays), _labels(arrays, name)
+
+
+def load_labels(n, random_state=0, name="mp_cgcnn_36k"):
+    """Load the labels alone, of the same rows, without making crystals."""
+    if not _table(name).exists():
+        return _with_formula(_prototypes(n, random_state, name)[1])
+    with np.load(_parsed(n, random_state, name)) as file:
+        return _labels(file, name)
+
+
+def targets_of(name):
+    """Names of a set's two targets: an energy (eV/atom), then a gap (eV)."""
+    return _OTHER_TARGETS.get(at_hand(name), TARGETS)
+
+
+def at_hand(name):
+    """Name of the set that crystals come from: `name`, or that of the shipped one."""
+    return name if _table(name).exists() else SHIPPED
 
 
 def perovskites(n, random_state=0):
@@ -87,7 +101,32 @@ def _prototypes(n, random_state, name):
     frame = load_pbe_prototypes().frame.reset_index()
     frame = frame.rename(columns={"formula": "formula_sum"})
     frame = frame.iloc[_sample(len(frame), n, random_state)].reset_index(drop=True)
-    return frame["structure"].tolist(), frame[_LABELS]
+    return frame["structure"].tolist(), frame[_columns(SHIPPED)]
+
+
+def _columns(name):
+    return ["material_id", "formula_sum", *targets_of(name)]
+
+
+def _labels(arrays, name):
+    return _with_formula(pd.DataFrame({key: arrays[key] for key in _columns(name)}))
+
+
+def _with_formula(labels):
+    # As the table writes it, a formula counts the atoms of a cell: of polymorphs, too.
+    formulas = [Composition(f).reduced_formula for f in labels["formula_sum"]]
+    return labels.assign(formula=formulas)
+
+
+def _parsed(n, random_state, name):
+    """File of parsed crystals and their labels, made if it is not there."""
+    path = cache_folder() / f"{name}-{n}-{random_state}.npz"
+    if path.exists():
+        with np.load(path) as file:
+            if set(_columns(name)) <= set(file.files):
+                return path
+    _write(path, _parse_sample(n, random_state, name))
+    return path
 
 
 def _sample(n_rows, n, random_state):
@@ -97,11 +136,10 @@ def _sample(n_rows, n, random_state):
 def _parse_sample(n, random_state, name):
     """Columns of the labels, and the crystals behind one another."""
     # Sodium nitride's formula reads "NaN", which pandas takes for a missing value.
-    frame = pd.read_csv(
-        _table(name),
-        keep_default_na=False,
-        usecols=lambda column: column in [*_LABELS, "cif"],
-    )
+    frame = pd.read_csv(_table(name), keep_default_na=False)
+    if "formula_sum" not in frame:
+        frame = frame.rename(columns={"formula": "formula_sum"})
+    frame = frame[[*_columns(name), "cif"]]
     frame = frame[~frame["material_id"].isin(_BAD_LABELS)]
     frame = frame.iloc[_sample(len(frame), n, random_state)]
     cifs = frame.pop("cif").tolist()

@@ -44,15 +44,14 @@ def transform_peak(n_crystals, path, reduce):
     reduce = None if reduce == "None" else reduce
     transformer = CrystalGraphTransformer(on_isolated="nearest", reduce=reduce)
     transformer.transform(crystals[:10])  # what is imported on first use
-    before = _settled("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = start_peak()
     graphs = transformer.transform(crystals)
-    peak = _read("VmHWM")
+    peak = peak_above(before)
     graphs.save(path)
     return {
         "crystals": len(graphs),
         "nbytes": graphs.nbytes,
-        "peak": peak - before,
+        "peak": peak,
     }
 
 
@@ -81,6 +80,18 @@ def _held(path, hold):
     before = _settled("RssAnon")
     held = hold(CrystalGraphs.open(path))
     return held, _settled("RssAnon") - before
+
+
+def start_peak():
+    """Let the peak of this process start anew, and give the bytes it holds now."""
+    held = _settled("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    return held
+
+
+def peak_above(held):
+    """How high memory has risen since then, in bytes."""
+    return _read("VmHWM") - held
 
 
 def _settled(field):

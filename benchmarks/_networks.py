@@ -21,12 +21,12 @@ _N_BASIS = {"CGCNN": 41, "SchNet": 50, "MEGNet": 50}  # the regressors' defaults
 class PlainNetwork(nn.Module):
     """Embedding, message passing, mean over atoms, head."""
 
-    def __init__(self, make_layer):
+    def __init__(self, make_layer, n_targets=N_TARGETS):
         super().__init__()
         self.elements = ours.ElementEmbedding(_WIDTH)
         self.layers = nn.ModuleList(make_layer() for _ in range(_N_LAYERS))
         self.head = nn.Sequential(
-            nn.Linear(_WIDTH, _WIDTH), nn.SiLU(), nn.Linear(_WIDTH, N_TARGETS)
+            nn.Linear(_WIDTH, _WIDTH), nn.SiLU(), nn.Linear(_WIDTH, n_targets)
         )
 
     def forward(self, batch):
@@ -37,8 +37,8 @@ class PlainNetwork(nn.Module):
 class PlainCGCNN(PlainNetwork):
     """PyG's gated convolutions; batch norm has the size of our layer norm."""
 
-    def __init__(self, cutoff, n_basis):
-        super().__init__(lambda: CGConv(_WIDTH, n_basis, batch_norm=True))
+    def __init__(self, cutoff, n_basis, n_targets=N_TARGETS):
+        super().__init__(lambda: CGConv(_WIDTH, n_basis, batch_norm=True), n_targets)
         self.basis = GaussianSmearing(0.0, cutoff, n_basis)
 
     def atoms(self, batch):

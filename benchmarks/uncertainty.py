@@ -18,10 +18,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit
 
 from skcrystal import (
+    AngularCoGNRegressor,
     CalibratedRegressor,
     CGCNNRegressor,
+    CoGNRegressor,
     CrystalGraphTransformer,
     EnsembleRegressor,
+    GCNRegressor,
+    MEGNetRegressor,
+    SchNetRegressor,
     uncertainty_metrics,
 )
 from skcrystal.active import ActiveLearner, max_std
@@ -33,6 +38,14 @@ from skcrystal.uncertainty import (
 
 RESULTS = Path(__file__).resolve().parent / "results"
 UNITS = ["eV/atom", "eV"]
+ARCHITECTURES = [
+    GCNRegressor,
+    SchNetRegressor,
+    CGCNNRegressor,
+    MEGNetRegressor,
+    CoGNRegressor,
+    AngularCoGNRegressor,
+]
 
 
 def main():
@@ -40,18 +53,20 @@ def main():
     options = parse_options()
     torch.set_num_threads(options.threads)
     crystals, labels = load_crystals(options.crystals)
-    graphs = CrystalGraphTransformer(cutoff=8.0, max_neighbors=12, n_jobs=2).transform(
-        crystals
-    )
+    compared = "every model" if options.only == "architectures" else "CGCNN"
     report = [
         f"Crystals: {source()}; {options.train} to train on, {options.calibrate} to "
-        f"calibrate on, {options.test} to test on; CGCNN, 12 neighbours, "
+        f"calibrate on, {options.test} to test on; {compared}, 12 neighbours, "
         f"{options.epochs} epochs; {options.threads} torch threads.",
         "",
     ]
-    if options.only != "cost":
+    if options.only == "architectures":
+        report += architectures(crystals, labels, options)
+    else:
+        graphs = make_graphs(crystals)
+    if options.only in (None, "quality"):
         report += quality(graphs, labels, options)
-    if options.only != "quality":
+    if options.only in (None, "cost"):
         report += cost(graphs, labels[TARGETS], options)
     print("\n".join(report))
     RESULTS.mkdir(exist_ok=True)
@@ -65,7 +80,11 @@ def parse_options():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="300 crystals, 5 epochs")
-    parser.add_argument("--only", choices=["quality", "cost"], help="one half of it")
+    parser.add_argument(
+        "--only",
+        choices=["quality", "cost", "architectures"],
+        help="one half of it, or single models of every architecture instead",
+    )
     parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=2)
@@ -77,6 +96,13 @@ def parse_options():
         options.calibrate, options.test, options.pool = 100, 200, 300
         options.epochs, options.seeds = 5, 1
     return options
+
+
+def make_graphs(crystals, **settings):
+    """Graphs of the 12 nearest neighbours."""
+    return CrystalGraphTransformer(
+        cutoff=8.0, max_neighbors=12, n_jobs=2, **settings
+    ).transform(crystals)
 
 
 def models(epochs, seed):
@@ -108,17 +134,44 @@ def quality(graphs, labels, options):
     for seed in range(options.seeds):
         train, held, test = three_parts(labels["formula"], options, seed)
         for name, model in models(options.epochs, seed).items():
-            model.fit(graphs[train], y[train])
-            calibrated = CalibratedRegressor(FrozenEstimator(model))
-            calibrated.fit(graphs[held], y[held])
-            for kind, one in (("as it comes", model), ("calibrated", calibrated)):
-                mean, std = one.predict(graphs[test], return_std=True)
-                frame = uncertainty_metrics(y[test], mean, std, target_names=TARGETS)
-                frames.append(frame.assign(model=name, kind=kind, seed=seed))
+            found = assess(model, graphs, y, train, held, test)
+            frames.append(found.assign(model=name, seed=seed))
             if name == "ensemble of 5" and seed == 0:
-                draw(y[test], mean, std)
+                draw(y[test], *model.predict(graphs[test], return_std=True))
             print(frames[-1].round(3).to_string(), flush=True)
-    return table(pd.concat(frames).rename_axis("target").reset_index())
+    return table(pd.concat(frames))
+
+
+def architectures(crystals, labels, options):
+    """Lines on metrics of single models with a Gaussian loss, one an architecture."""
+    y = labels[TARGETS].to_numpy()
+    plain = make_graphs(crystals)
+    directed = make_graphs(crystals, vectors=True, whole_shells=True)
+    frames = []
+    for seed in range(options.seeds):
+        train, held, test = three_parts(labels["formula"], options, seed)
+        for kind in ARCHITECTURES:
+            graphs = directed if kind is AngularCoGNRegressor else plain
+            model = kind(
+                loss="gaussian_nll", max_epochs=options.epochs, random_state=seed
+            )
+            found = assess(model, graphs, y, train, held, test)
+            frames.append(found.assign(model=kind.__name__, seed=seed))
+            print(frames[-1].round(3).to_string(), flush=True)
+    return table(pd.concat(frames))
+
+
+def assess(model, graphs, y, train, held, test):
+    """Metrics of a model trained on some rows, as it comes and calibrated."""
+    model.fit(graphs[train], y[train])
+    calibrated = CalibratedRegressor(FrozenEstimator(model))
+    calibrated.fit(graphs[held], y[held])
+    frames = []
+    for kind, one in (("as it comes", model), ("calibrated", calibrated)):
+        mean, std = one.predict(graphs[test], return_std=True)
+        frame = uncertainty_metrics(y[test], mean, std, target_names=TARGETS)
+        frames.append(frame.rename_axis("target").reset_index().assign(kind=kind))
+    return pd.concat(frames)
 
 
 def three_parts(formulas, options, seed):
