@@ -203,6 +203,12 @@ def draw(parts, path):
     use("Agg")
     from matplotlib import pyplot as plt
 
+    # Without a curve there is nothing to see that the table does not say.
+    sizes = [part.groupby(_SERIES)["n_train"].nunique().max() for _, part in parts]
+    parts = [part for part, most in zip(parts, sizes, strict=True) if most > 1]
+    if not parts:
+        path.unlink(missing_ok=True)
+        return
     figure, axes = plt.subplots(
         len(parts),
         2,

@@ -39,7 +39,8 @@ class CoGNRegressor(GNNRegressor):
 
     See Also
     --------
-    CGCNNRegressor : No states on edges; twice as fast.
+    AngularCoGNRegressor : Sees angles too; twice the cost.
+    CGCNNRegressor : No states on edges; less memory a neighbour.
 
     References
     ----------
