@@ -72,7 +72,8 @@ def main():
             prepare(config)
         with ThreadPoolExecutor(options.jobs) as pool:
             list(pool.map(lambda config: run(config, study), configs))
-    report = table(read(RESULTS))
+    asked = options.rows, options.epochs
+    report = table([r for r in read(RESULTS) if size(r["config"]) == asked])
     print("\n".join(report))
     RESULTS.with_suffix(".md").write_text("\n".join(report) + "\n", encoding="utf-8")
 
@@ -92,6 +93,16 @@ def configure(variant, seed, options):
         "parameters": {"max_epochs": options.epochs, **parameters},
         "ensemble": 0,
     }
+
+
+def size(config):
+    """Training rows and epochs of a run: one table is of one size."""
+    return config["rows"], config["parameters"]["max_epochs"]
+
+
+def spread(values, form):
+    """Standard deviation over seeds, of which one has none."""
+    return f" ± {values.std():{form}}" if len(values) > 1 else ""
 
 
 def table(records):
@@ -119,8 +130,8 @@ def table(records):
         for target in TARGETS:
             mine, base = errors[target, variant], errors[target, "default"]
             change = 100 * (mine / base - 1).dropna()  # seed by seed: same rows
-            cells.append(f"{mine.mean():.4f} ± {mine.std(ddof=0):.4f}")
-            cells.append(f"{change.mean():+.1f} ± {change.std(ddof=0):.1f} %")
+            cells.append(f"{mine.mean():.4f}{spread(mine, '.4f')}")
+            cells.append(f"{change.mean():+.1f}{spread(change, '.1f')} %")
         lines.append("| " + " | ".join(cells) + " |")
     first = records[0]["config"]
     return [

@@ -48,7 +48,7 @@ class AngularCoGNRegressor(CoGNRegressor):
 
     See Also
     --------
-    CoGNRegressor : Distances alone, at a fraction of the cost.
+    CoGNRegressor : Distances alone, at half the cost.
 
     References
     ----------

@@ -92,9 +92,10 @@ class EdgeBlock(nn.Module):
 class CoGN(CrystalNetwork):
     """Residual blocks that update edges and atoms in turn, from distances alone [1]_.
 
-    Differs from the published network in that messages are gated, fade out towards the
-    cutoff and are normalised per atom, all as in our ``CGCNN``; each block then needs
-    a single hidden layer between edges and messages.
+    Differs from the published network in that messages are gated, fade out towards
+    the cutoff and are normalised per atom, all as in our ``CGCNN``. And the state of an
+    edge enters the hidden layer of the next block as it is: one matrix an edge and
+    block is all there is.
 
     Parameters
     ----------
