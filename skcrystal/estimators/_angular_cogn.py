@@ -1,4 +1,4 @@
-"""coGN with angles as an estimator."""
+"""coGN with angles as a regressor and as a classifier."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from typing import Any, ClassVar
 
 from ..nn import L_MAX, AngularCoGN, CrystalNetwork
 from ..utils._validation import Interval
-from ._cogn import CoGNRegressor
-from ._parameters import share_parameters
+from ._classifier import GNNClassifier
+from ._cogn import CoGNArchitecture
+from ._regressor import GNNRegressor
+from ._sharing import share_parameters
 
 
-@share_parameters
-class AngularCoGNRegressor(CoGNRegressor):
-    """coGN whose edges also see the angles between them.
-
-    Before an edge gives its message, it hears of all other edges of its atom, each
-    weighed by a learned function of the angle between the two: what ALIGNN [1]_ and
-    nested graph networks [2]_ do on a line graph, whose edges are the pairs of bonds.
-    Here the function is a sum of Legendre polynomials, and the addition theorem of
-    spherical harmonics makes of the sum over pairs two sums over bonds: a crystal with
-    12 neighbours an atom costs 12 terms an atom, not 144, and no line graph is made.
-
-    Graphs need displacements, ``CrystalGraphTransformer(cutoff=8.0, max_neighbors=12,
-    whole_shells=True, vectors=True)``: where shells are cut, equal atoms see different
-    angles. Predictions do not change when a crystal is rotated or reflected.
+class AngularCoGNArchitecture(CoGNArchitecture):
+    """Parameters of the network, and how it is made of them.
 
     Parameters
     ----------
@@ -40,6 +30,49 @@ class AngularCoGNRegressor(CoGNRegressor):
         Number of Gaussians in which distances are expanded.
     edge_dim : int, default=64
         Width of the edge features, which decides the cost.
+    """
+
+    _needs_vectors = True
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
+        "l_max": [Interval(Integral, 0, L_MAX, closed="both")],
+    }
+
+    def __init__(self, *, n_channels: int = 32, l_max: int = 2, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.n_channels = n_channels
+        self.l_max = l_max
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return AngularCoGN(
+            cutoff=cutoff,
+            n_basis=self.n_basis,
+            edge_dim=self.edge_dim,
+            n_layers=self.n_layers,
+            n_channels=self.n_channels,
+            l_max=self.l_max,
+            **shared,
+        )
+
+
+@share_parameters
+class AngularCoGNRegressor(AngularCoGNArchitecture, GNNRegressor):
+    """coGN whose edges also see the angles between them.
+
+    Before an edge gives its message, it hears of all other edges of its atom, each
+    weighed by a learned function of the angle between the two: what ALIGNN [1]_ and
+    nested graph networks [2]_ do on a line graph, whose edges are the pairs of bonds.
+    Here the function is a sum of Legendre polynomials, and the addition theorem of
+    spherical harmonics makes of the sum over pairs two sums over bonds: a crystal with
+    12 neighbours an atom costs 12 terms an atom, not 144, and no line graph is made.
+
+    Graphs need displacements, ``CrystalGraphTransformer(cutoff=8.0, max_neighbors=12,
+    whole_shells=True, vectors=True)``: where shells are cut, equal atoms see different
+    angles. Predictions do not change when a crystal is rotated or reflected.
+
+    Parameters
+    ----------
     %(parameters)s
 
     Attributes
@@ -67,26 +100,33 @@ class AngularCoGNRegressor(CoGNRegressor):
     (3, 2)
     """
 
-    _needs_vectors = True
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        **CoGNRegressor._parameter_constraints,
-        "n_channels": [Interval(Integral, 1, None, closed="left")],
-        "l_max": [Interval(Integral, 0, L_MAX, closed="both")],
-    }
+@share_parameters
+class AngularCoGNClassifier(AngularCoGNArchitecture, GNNClassifier):
+    """AngularCoGN as a classifier: `AngularCoGNRegressor`'s network, with a class each.
 
-    def __init__(self, *, n_channels: int = 32, l_max: int = 2, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.n_channels = n_channels
-        self.l_max = l_max
+    Parameters
+    ----------
+    %(parameters)s
 
-    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
-        return AngularCoGN(
-            cutoff=cutoff,
-            n_basis=self.n_basis,
-            edge_dim=self.edge_dim,
-            n_layers=self.n_layers,
-            n_channels=self.n_channels,
-            l_max=self.l_max,
-            **shared,
-        )
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    AngularCoGNRegressor : What the network is, and where it comes from.
+
+    Examples
+    --------
+    >>> from skcrystal import AngularCoGNClassifier
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> bunch = load_pbe_prototypes()
+    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+    >>> model = AngularCoGNClassifier(max_epochs=2, random_state=0)
+    >>> model = model.fit(bunch.data[:64], kind[:64])
+    >>> model.classes_.tolist()
+    ['gap', 'metal']
+    >>> model.predict_proba(bunch.data[:3]).shape
+    (3, 2)
+    """

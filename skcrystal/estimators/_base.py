@@ -1,4 +1,4 @@
-"""The one fit path of all regressors."""
+"""The one fit path of all graph network estimators."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork
+from ..nn import CrystalNetwork, TaskNetworks
 from ..utils._validation import validate_params_of
 from ._data import GraphDataset, store_of
 from ._holdout import split_rows
 from ._inputs import as_graphs
-from ._links import check_not_negative, read_links
 from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
-from ._predictions import Predictions
 from ._processes import Processes, pick_processes
-from ._scaling import TargetScaler
-from ._score import CrystalRegressorMixin, check_n_targets
-from ._targets import Targets, check_targets, check_weights
+from ._running import Running
+from ._saving import Saving
+from ._start import Start, find_start
+from ._targets import Targets, check_weights
 
 _GENERATORS = threading.Lock()
 
 
-class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
-    """Base of all graph network regressors.
+class GNNEstimator(Running, Saving, SharedParameters, ABC):
+    """Base of all graph network estimators: how they are trained.
 
-    A subclass adds its parameters and gives `_make_network`; it says with
-    ``_needs_vectors`` whether its network reads displacement vectors. All training
-    happens here, all prediction in `Predictions`.
+    An architecture adds its parameters and gives `_make_network`; it says with
+    ``_needs_vectors`` whether its network reads displacement vectors. Regressors and
+    classifiers say what labels are, and what a network has to give for them.
     """
 
     _needs_vectors: ClassVar[bool] = False
+
+    # What an architecture gives
 
     @abstractmethod
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
@@ -53,24 +53,76 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
             What every ``CrystalNetwork`` takes, to be handed on.
         """
 
+    def _check_shape_parameters(self) -> None:
+        """Check parameters against each other; most architectures have nothing to."""
+
+    # What a kind of estimator gives
+
+    @abstractmethod
+    def _read_labels(self, y: Any, n_crystals: int) -> Targets:
+        """Check labels and make numbers of them."""
+
+    @abstractmethod
+    def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
+        """Weights of labels (n, T) from those of crystals (n,); zero where missing."""
+
+    @abstractmethod
+    def _check_goes_on(self, targets: Targets) -> None:
+        """Check that the last fit's network can be trained on with these labels."""
+
+    @abstractmethod
+    def _learn_scale(
+        self, targets: Targets, label_weights: NDArray, n_sites: NDArray
+    ) -> None:
+        """Learn from labels to be trained on what they are, and are scaled by."""
+
+    @abstractmethod
+    def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
+        """Labels (n, T) as the loss reads them, of crystals of (n,) sites."""
+
+    @abstractmethod
+    def _outputs(self) -> dict[str, Any]:
+        """Parameters of a network that say what it gives."""
+
+    @abstractmethod
+    def _criterion(self) -> torch.nn.Module:
+        """The loss."""
+
+    @abstractmethod
+    def _error_callback(self) -> Callback:
+        """What records errors on the part held back, in units."""
+
+    def _training_callbacks(self) -> list[Callback]:
+        """What else watches over training."""
+        return []
+
+    def _finish(self) -> None:
+        """Keep what training has found beside weights."""
+
+    @property
+    def _loss_is_positive(self) -> bool:
+        """Whether shares of the loss mean anything."""
+        return True
+
     # Public methods
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GNNRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GNNEstimator:
         """Train on crystals with labels.
 
         Parameters
         ----------
         X : CrystalGraphs, or sequence of n crystals or PyG Data
-            Crystals are turned into graphs by a default `CrystalGraphTransformer`.
+            Crystals are turned into graphs by a default `CrystalGraphTransformer`, or
+            as those of `pretrained` were.
         y : array-like of shape (n,) or (n, n_targets)
-            Labels; NaN where one was not measured. A DataFrame's columns name the
-            targets.
+            Labels. For regressors, NaN where one was not measured; a DataFrame's
+            columns name the targets. For classifiers, (n,): a class each.
         sample_weight : array-like of shape (n,), optional
             A weight of 2 counts as the crystal given twice.
 
         Returns
         -------
-        self : GNNRegressor
+        self : object
 
         Raises
         ------
@@ -85,49 +137,41 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
         validate_params_of(self)
         self._check_shape_parameters()
         processes = pick_processes(self.device, self.data_parallel)
-        previous = self._previous()
-        settings = previous.graph_settings_ if previous else None
+        random = processes.agree(check_random_state(self.random_state))
+        start = find_start(self, random)
+        settings = start.settings if start else None
         graphs = as_graphs(
             X,
             settings=settings,
             vectors=self._needs_vectors,
-            build=previous is None or settings is not None,
+            build=start is None or settings is not None,
         )
-        targets = check_targets(y, len(graphs))
-        links = read_links(self.output_transform, targets.names)
-        check_not_negative(targets, links)
+        targets = self._read_labels(y, len(graphs))
         weights = check_weights(sample_weight, len(graphs))
-        random = processes.agree(check_random_state(self.random_state))
-
-        label_weights = ~np.isnan(targets.values) * weights[:, None]
+        label_weights = self._weigh_labels(targets, weights)
         fraction = self.validation_fraction if self.early_stopping else None
         kept, held = split_rows(graphs, targets.names, label_weights, fraction, random)
-        # As read: two ways to say the same make the same network.
-        architecture = {**self._get_architecture(), "output_transform": links}
-        if previous is not None:
-            self._check_goes_on(targets, architecture)
+        goes_on = start is not None and start.goes_on
+        if goes_on:
+            self._check_goes_on(targets)
         # Taken off first and set last: training that fails leaves no fitted model.
-        old_net = self.__dict__.pop("net_", None)
-        n_sites = graphs.n_sites
+        self.__dict__.pop("net_", None)
         elements = _elements(graphs, kept[label_weights[kept].any(axis=1)])
-        if previous is None:
-            self.pooling_ = self.pooling
-            self._scaler = TargetScaler.fit(
-                self._per_atom(targets.values, n_sites)[kept],
-                label_weights[kept],
-                links,
-            )
-            self._architecture = architecture
+        if not goes_on:
+            n_sites = graphs.n_sites[kept]
+            self._learn_scale(targets[kept], label_weights[kept], n_sites)
+            self._architecture = self._architecture_for(targets)
+        if start is None:
             self.graph_settings_ = graphs.settings
             self.cutoff_ = _reach(graphs)
             self.elements_ = elements
         else:
-            self.elements_ = np.union1d(self.elements_, elements)
-        self.target_names_, self._is_1d = targets.names, targets.is_1d
+            self.graph_settings_, self.cutoff_ = start.settings, start.cutoff
+            self.elements_ = np.union1d(start.elements, elements)
 
         # One store for both, which on the CPU holds no copy of the graphs.
         store = store_of(graphs, processes.device)
-        scaled = self._scaler.transform(self._per_atom(targets.values, n_sites))
+        scaled = self._scale_labels(targets, graphs.n_sites)
         train, valid = (
             None
             if rows is None
@@ -140,31 +184,19 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
             )
             for rows in (kept, held)
         )
-        network = old_net.module_ if previous else None
-        self.net_ = self._train(network, train, valid, random, processes)
+        self.net_ = self._train(start, train, valid, random, processes)
         self._mc_seed = int(random.randint(2**31 - 1))
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
+        self._training_set = targets[kept].summary()
+        self._finish()
         return self
 
     # Steps of fit
 
-    def _check_shape_parameters(self) -> None:
-        """Check parameters against each other; most architectures have nothing to."""
-
-    def _previous(self) -> GNNRegressor | None:
-        """Return the model itself if training goes on from its last state."""
-        if not self.warm_start:
-            return None
-        try:
-            check_is_fitted(self, "net_")
-        except NotFittedError:
-            return None
-        return self
-
     def _train(
         self,
-        network: CrystalNetwork | None,
+        start: Start | None,
         train: GraphDataset,
         valid: GraphDataset | None,
         random: np.random.RandomState,
@@ -174,8 +206,10 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
         # Threads share them, so only one may train at a time.
         with _GENERATORS, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
-            if network is None:
-                network = self._build_network()
+            network = self._build_network() if start is None else start.network
+            if start is not None and not start.goes_on:
+                network.set_outputs(**self._outputs())
+            network.train_trunk(self.freeze != "trunk")
             if processes.share[1] > 1:  # each drops other features
                 torch.manual_seed(torch.initial_seed() + processes.share[0])
             net = make_net(self, network, train, valid, random, processes)
@@ -184,40 +218,33 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, SharedParameters, ABC):
         release(net)
         return net
 
-    def _check_goes_on(self, targets: Targets, architecture: dict[str, Any]) -> None:
-        """Check that the network of the last fit can be trained on."""
-        check_n_targets(targets.values.shape[1], self.target_names_)
-        for name, value in architecture.items():
+    def _build_network(self) -> CrystalNetwork | TaskNetworks:
+        return self._make_network(
+            cutoff=self.cutoff_, hidden_dim=self.hidden_dim, **self._outputs()
+        )
+
+    def _architecture_for(self, targets: Targets) -> dict[str, Any]:
+        """Parameters that make the network what it is, as they are for these targets.
+
+        Two ways to say the same are the same here.
+        """
+        return self._get_architecture()
+
+    def _check_same_architecture(self, targets: Targets) -> None:
+        """Check the parameters against those of the network that is trained on."""
+        for name, value in self._architecture_for(targets).items():
             if value != self._architecture[name]:
                 raise ValueError(
                     f"warm_start=True goes on with a network of {name}="
                     f"{self._architecture[name]!r}, which cannot become {value!r}; set "
                     "warm_start=False to start anew."
                 )
-        gaussian = self.net_.module_.gaussian
-        if gaussian != (self.loss == "gaussian_nll"):
-            kind, keep = ("with", "") if gaussian else ("without", "another loss than ")
-            raise ValueError(
-                f"warm_start=True goes on with a network {kind} variances, which "
-                f'loss={self.loss!r} cannot train; keep {keep}loss="gaussian_nll", or '
-                "set warm_start=False to start anew."
-            )
 
-    def _per_atom(self, values: NDArray, n_sites: NDArray) -> NDArray:
-        """Targets as the network gives them: a mean over atoms if pooled by sum."""
-        return values / n_sites[:, None] if self.pooling_ == "sum" else values
-
-    def _build_network(self) -> CrystalNetwork:
-        return self._make_network(
-            cutoff=self.cutoff_,
-            hidden_dim=self.hidden_dim,
-            n_targets=len(self._scaler.center),
-            dropout=self.dropout,
-            dropout_conv=self.dropout_conv,
-            pooling=self.pooling_,
-            gaussian=self.loss == "gaussian_nll",
-            softplus_start=self._scaler.softplus_start,
-        )
+    def _trunk_kind(self) -> str:
+        """Name of what makes the trunk, which regressors and others share."""
+        return next(
+            c for c in type(self).__mro__ if "_make_network" in vars(c)
+        ).__name__
 
 
 def _reach(graphs: CrystalGraphs) -> float:

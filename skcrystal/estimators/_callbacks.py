@@ -54,6 +54,32 @@ class TargetErrors(Callback):
             net.history.record(f"valid_mae_{name}", float(error))
 
 
+class ClassErrors(Callback):
+    """Record how much of the held-back part is given its class, by weight."""
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self._right, self._all = [], []
+
+    def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
+        if training:
+            return
+        start = 0
+        for graphs, (label, weight) in zip(*batch, strict=True):
+            # A piece's weights are scaled by its part of the batch.
+            weight = weight[:, 0] * (len(y_pred) / len(graphs))
+            guess = y_pred[start : start + len(graphs)].argmax(dim=1)
+            self._right.append((weight * (guess == label[:, 0])).sum())
+            self._all.append(weight.sum())
+            start += len(graphs)
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        if dataset_valid is None:
+            return
+        share = torch.stack(self._right).sum() / torch.stack(self._all).sum()
+        del self._right, self._all  # they may lie on a device
+        net.history.record("valid_accuracy", float(share))
+
+
 class StopOnDivergence(Callback):
     """Raise when the loss is no longer a number, instead of training on."""
 

@@ -1,18 +1,59 @@
-"""CGCNN as an estimator."""
+"""CGCNN as a regressor and as a classifier."""
 
 from __future__ import annotations
 
 from numbers import Integral
 from typing import Any, ClassVar
 
-from ..nn import CGCNN, CrystalNetwork
-from ..utils._validation import Interval
-from ._base import GNNRegressor
-from ._parameters import share_parameters
+from ..nn import CGCNN, CONVOLUTIONS, CrystalNetwork
+from ..utils._validation import Interval, StrOptions
+from ._base import GNNEstimator
+from ._classifier import GNNClassifier
+from ._regressor import GNNRegressor
+from ._sharing import share_parameters
+
+
+class CGCNNArchitecture(GNNEstimator):
+    """Parameters of the network, and how it is made of them.
+
+    Parameters
+    ----------
+    hidden_dim : int, default=64
+        Width of the atom features.
+    n_layers : int, default=3
+        Number of convolutions.
+    n_basis : int, default=41
+        Number of Gaussians in which distances are expanded.
+    conv : {"gated", "shared", "self"}, default="gated"
+        Form of the convolutions, by the equations of the paper: a gate for each
+        neighbour (5), one weight matrix for all neighbours (4), or no neighbours at
+        all, for comparison: such a network sees nothing but composition.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+        "conv": [StrOptions(set(CONVOLUTIONS))],
+    }
+
+    def __init__(
+        self, *, n_basis: int = 41, conv: str = "gated", **shared: Any
+    ) -> None:
+        super().__init__(**shared)
+        self.n_basis = n_basis
+        self.conv = conv
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return CGCNN(
+            cutoff=cutoff,
+            n_layers=self.n_layers,
+            n_basis=self.n_basis,
+            conv=self.conv,
+            **shared,
+        )
 
 
 @share_parameters
-class CGCNNRegressor(GNNRegressor):
+class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
     """Crystal graph convolutional network.
 
     Gated convolutions weigh each neighbour by what both atoms and their distance say
@@ -23,12 +64,6 @@ class CGCNNRegressor(GNNRegressor):
 
     Parameters
     ----------
-    hidden_dim : int, default=64
-        Width of the atom features.
-    n_layers : int, default=3
-        Number of gated convolutions.
-    n_basis : int, default=41
-        Number of Gaussians in which distances are expanded.
     %(parameters)s
 
     Attributes
@@ -55,16 +90,33 @@ class CGCNNRegressor(GNNRegressor):
     (3, 2)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        **GNNRegressor._parameter_constraints,
-        "n_basis": [Interval(Integral, 2, None, closed="left")],
-    }
 
-    def __init__(self, *, n_basis: int = 41, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.n_basis = n_basis
+@share_parameters
+class CGCNNClassifier(CGCNNArchitecture, GNNClassifier):
+    """CGCNN as a classifier: the network of `CGCNNRegressor`, with a class each.
 
-    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
-        return CGCNN(
-            cutoff=cutoff, n_layers=self.n_layers, n_basis=self.n_basis, **shared
-        )
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    CGCNNRegressor : What the network is, and where it comes from.
+
+    Examples
+    --------
+    >>> from skcrystal import CGCNNClassifier
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> bunch = load_pbe_prototypes()
+    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+    >>> model = CGCNNClassifier(max_epochs=2, random_state=0)
+    >>> model = model.fit(bunch.data[:64], kind[:64])
+    >>> model.classes_.tolist()
+    ['gap', 'metal']
+    >>> model.predict_proba(bunch.data[:3]).shape
+    (3, 2)
+    """

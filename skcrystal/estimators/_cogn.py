@@ -1,4 +1,4 @@
-"""coGN as an estimator."""
+"""coGN as a regressor and as a classifier."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import Any, ClassVar
 
 from ..nn import CoGN, CrystalNetwork
 from ..utils._validation import Interval
-from ._base import GNNRegressor
-from ._parameters import share_parameters
+from ._base import GNNEstimator
+from ._classifier import GNNClassifier
+from ._regressor import GNNRegressor
+from ._sharing import share_parameters
 
 
-@share_parameters
-class CoGNRegressor(GNNRegressor):
-    """Graph network with states on edges: the most accurate here on distances alone.
-
-    Blocks update each edge from its state and both its atoms, then each atom from its
-    edges [1]_. The published graph has the 24 nearest neighbours,
-    ``CrystalGraphTransformer(cutoff=8.0, max_neighbors=24)``; with half as many it was
-    found as accurate here, at half the cost. Equal atoms and edges are merged without
-    loss, which the authors' asymmetric units do for atoms.
+class CoGNArchitecture(GNNEstimator):
+    """Parameters of the network, and how it is made of them.
 
     Parameters
     ----------
@@ -31,6 +26,42 @@ class CoGNRegressor(GNNRegressor):
         Number of Gaussians in which distances are expanded.
     edge_dim : int, default=64
         Width of the edge features, which decides the cost.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+        "edge_dim": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self, *, n_layers: int = 4, n_basis: int = 41, edge_dim: int = 64, **shared: Any
+    ) -> None:
+        super().__init__(n_layers=n_layers, **shared)
+        self.n_basis = n_basis
+        self.edge_dim = edge_dim
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return CoGN(
+            cutoff=cutoff,
+            n_basis=self.n_basis,
+            edge_dim=self.edge_dim,
+            n_layers=self.n_layers,
+            **shared,
+        )
+
+
+@share_parameters
+class CoGNRegressor(CoGNArchitecture, GNNRegressor):
+    """Graph network with states on edges: the most accurate here on distances alone.
+
+    Blocks update each edge from its state and both its atoms, then each atom from its
+    edges [1]_. The published graph has the 24 nearest neighbours,
+    ``CrystalGraphTransformer(cutoff=8.0, max_neighbors=24)``; with half as many it was
+    found as accurate here, at half the cost. Equal atoms and edges are merged without
+    loss, which the authors' asymmetric units do for atoms.
+
+    Parameters
+    ----------
     %(parameters)s
 
     Attributes
@@ -58,24 +89,33 @@ class CoGNRegressor(GNNRegressor):
     (3, 2)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        **GNNRegressor._parameter_constraints,
-        "n_basis": [Interval(Integral, 2, None, closed="left")],
-        "edge_dim": [Interval(Integral, 1, None, closed="left")],
-    }
 
-    def __init__(
-        self, *, n_layers: int = 4, n_basis: int = 41, edge_dim: int = 64, **shared: Any
-    ) -> None:
-        super().__init__(n_layers=n_layers, **shared)
-        self.n_basis = n_basis
-        self.edge_dim = edge_dim
+@share_parameters
+class CoGNClassifier(CoGNArchitecture, GNNClassifier):
+    """CoGN as a classifier: the network of `CoGNRegressor`, with a class each.
 
-    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
-        return CoGN(
-            cutoff=cutoff,
-            n_basis=self.n_basis,
-            edge_dim=self.edge_dim,
-            n_layers=self.n_layers,
-            **shared,
-        )
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    CoGNRegressor : What the network is, and where it comes from.
+
+    Examples
+    --------
+    >>> from skcrystal import CoGNClassifier
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> bunch = load_pbe_prototypes()
+    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+    >>> model = CoGNClassifier(max_epochs=2, random_state=0)
+    >>> model = model.fit(bunch.data[:64], kind[:64])
+    >>> model.classes_.tolist()
+    ['gap', 'metal']
+    >>> model.predict_proba(bunch.data[:3]).shape
+    (3, 2)
+    """

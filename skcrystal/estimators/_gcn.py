@@ -1,4 +1,4 @@
-"""GCN as an estimator."""
+"""GCN as a regressor and as a classifier."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from typing import Any, ClassVar
 
 from ..nn import GCN, CrystalNetwork
 from ..utils._validation import StrOptions
-from ._base import GNNRegressor
-from ._parameters import share_parameters
+from ._base import GNNEstimator
+from ._classifier import GNNClassifier
+from ._regressor import GNNRegressor
+from ._sharing import share_parameters
 
 
-@share_parameters
-class GCNRegressor(GNNRegressor):
-    """Graph convolutional network: the plain baseline.
-
-    Each layer takes the mean over an atom and its neighbours, then a linear map and
-    ReLU [1]_. It is the fastest and the least accurate: distances enter through one
-    number an edge at most.
+class GCNArchitecture(GNNEstimator):
+    """Parameters of the network, and how it is made of them.
 
     Parameters
     ----------
@@ -27,6 +24,35 @@ class GCNRegressor(GNNRegressor):
     edge_weight : {"distance", "uniform"}, default="distance"
         Weigh neighbours by a cosine that falls from one to zero at the cutoff, or all
         alike as in the original, which then sees no distances.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "edge_weight": [StrOptions({"distance", "uniform"})],
+    }
+
+    def __init__(self, *, edge_weight: str = "distance", **shared: Any) -> None:
+        super().__init__(**shared)
+        self.edge_weight = edge_weight
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return GCN(
+            cutoff=cutoff,
+            n_layers=self.n_layers,
+            edge_weight=self.edge_weight,
+            **shared,
+        )
+
+
+@share_parameters
+class GCNRegressor(GCNArchitecture, GNNRegressor):
+    """Graph convolutional network: the plain baseline.
+
+    Each layer takes the mean over an atom and its neighbours, then a linear map and
+    ReLU [1]_. It is the fastest and the least accurate: distances enter through one
+    number an edge at most.
+
+    Parameters
+    ----------
     %(parameters)s
 
     Attributes
@@ -52,19 +78,33 @@ class GCNRegressor(GNNRegressor):
     (3, 2)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        **GNNRegressor._parameter_constraints,
-        "edge_weight": [StrOptions({"distance", "uniform"})],
-    }
 
-    def __init__(self, *, edge_weight: str = "distance", **shared: Any) -> None:
-        super().__init__(**shared)
-        self.edge_weight = edge_weight
+@share_parameters
+class GCNClassifier(GCNArchitecture, GNNClassifier):
+    """GCN as a classifier: the network of `GCNRegressor`, with a class each.
 
-    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
-        return GCN(
-            cutoff=cutoff,
-            n_layers=self.n_layers,
-            edge_weight=self.edge_weight,
-            **shared,
-        )
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    GCNRegressor : What the network is, and where it comes from.
+
+    Examples
+    --------
+    >>> from skcrystal import GCNClassifier
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> bunch = load_pbe_prototypes()
+    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+    >>> model = GCNClassifier(max_epochs=2, random_state=0)
+    >>> model = model.fit(bunch.data[:64], kind[:64])
+    >>> model.classes_.tolist()
+    ['gap', 'metal']
+    >>> model.predict_proba(bunch.data[:3]).shape
+    (3, 2)
+    """

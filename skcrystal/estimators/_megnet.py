@@ -1,4 +1,4 @@
-"""MEGNet with attention as an estimator."""
+"""MEGNet with attention as a regressor and as a classifier."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Any, ClassVar
 
 from ..nn import CrystalNetwork, MEGNet
 from ..utils._validation import Interval
-from ._base import GNNRegressor
-from ._parameters import share_parameters
+from ._base import GNNEstimator
+from ._classifier import GNNClassifier
+from ._regressor import GNNRegressor
+from ._sharing import share_parameters
 
 
-@share_parameters
-class MEGNetRegressor(GNNRegressor):
-    """MEGNet in its GATv2 form: encoded atoms and bonds, attention between them.
-
-    Atoms and bonds are encoded as in MEGNet [1]_; its update functions are replaced by
-    GATv2 attention with bond features [2]_, in residual blocks.
+class MEGNetArchitecture(GNNEstimator):
+    """Parameters of the network, and how it is made of them.
 
     Parameters
     ----------
@@ -28,6 +26,46 @@ class MEGNetRegressor(GNNRegressor):
         Number of Gaussians in which distances are expanded.
     n_heads : int, default=4
         Number of attention heads; must divide `hidden_dim`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+        "n_heads": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self, *, n_basis: int = 50, n_heads: int = 4, lr: float = 1e-3, **shared: Any
+    ) -> None:
+        super().__init__(lr=lr, **shared)
+        self.n_basis = n_basis
+        self.n_heads = n_heads
+
+    def _check_shape_parameters(self) -> None:
+        if self.hidden_dim % self.n_heads:
+            raise ValueError(
+                f"hidden_dim={self.hidden_dim} is not a multiple of "
+                f"n_heads={self.n_heads}; each head takes an equal share."
+            )
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return MEGNet(
+            cutoff=cutoff,
+            n_layers=self.n_layers,
+            n_basis=self.n_basis,
+            n_heads=self.n_heads,
+            **shared,
+        )
+
+
+@share_parameters
+class MEGNetRegressor(MEGNetArchitecture, GNNRegressor):
+    """MEGNet in its GATv2 form: encoded atoms and bonds, attention between them.
+
+    Atoms and bonds are encoded as in MEGNet [1]_; its update functions are replaced by
+    GATv2 attention with bond features [2]_, in residual blocks.
+
+    Parameters
+    ----------
     %(parameters)s
 
     Attributes
@@ -56,31 +94,33 @@ class MEGNetRegressor(GNNRegressor):
     (3, 2)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        **GNNRegressor._parameter_constraints,
-        "n_basis": [Interval(Integral, 2, None, closed="left")],
-        "n_heads": [Interval(Integral, 1, None, closed="left")],
-    }
 
-    def __init__(
-        self, *, n_basis: int = 50, n_heads: int = 4, lr: float = 1e-3, **shared: Any
-    ) -> None:
-        super().__init__(lr=lr, **shared)
-        self.n_basis = n_basis
-        self.n_heads = n_heads
+@share_parameters
+class MEGNetClassifier(MEGNetArchitecture, GNNClassifier):
+    """MEGNet as a classifier: the network of `MEGNetRegressor`, with a class each.
 
-    def _check_shape_parameters(self) -> None:
-        if self.hidden_dim % self.n_heads:
-            raise ValueError(
-                f"hidden_dim={self.hidden_dim} is not a multiple of "
-                f"n_heads={self.n_heads}; each head takes an equal share."
-            )
+    Parameters
+    ----------
+    %(parameters)s
 
-    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
-        return MEGNet(
-            cutoff=cutoff,
-            n_layers=self.n_layers,
-            n_basis=self.n_basis,
-            n_heads=self.n_heads,
-            **shared,
-        )
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    MEGNetRegressor : What the network is, and where it comes from.
+
+    Examples
+    --------
+    >>> from skcrystal import MEGNetClassifier
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> bunch = load_pbe_prototypes()
+    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+    >>> model = MEGNetClassifier(max_epochs=2, random_state=0)
+    >>> model = model.fit(bunch.data[:64], kind[:64])
+    >>> model.classes_.tolist()
+    ['gap', 'metal']
+    >>> model.predict_proba(bunch.data[:3]).shape
+    (3, 2)
+    """

@@ -13,15 +13,15 @@ from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.helper import predefined_split
 from torch import Tensor
 
-from ..nn import CrystalNetwork, GraphBatch, MaskedLoss
+from ..nn import CrystalNetwork, GraphBatch
 from ._averaging import AverageWeights
-from ._callbacks import StopOnDivergence, TargetErrors
+from ._callbacks import StopOnDivergence
 from ._data import GraphDataset, GraphLoader
 from ._processes import Processes
 from ._schedules import make_scheduler
 
 if TYPE_CHECKING:
-    from ._base import GNNRegressor
+    from ._base import GNNEstimator
 
 
 class GraphNet(NeuralNet):
@@ -35,6 +35,7 @@ class GraphNet(NeuralNet):
     def train_step_single(self, batch, **fit_params):
         """Add up the gradients of all pieces."""
         step = super().train_step_single
+        self._n_crystals = sum(map(len, batch[0]))
         return _join([step(piece, **fit_params) for piece in zip(*batch, strict=True)])
 
     def validation_step(self, batch, **fit_params):
@@ -46,7 +47,13 @@ class GraphNet(NeuralNet):
         return self.module_(x)
 
     def get_loss(self, y_pred, y_true, X=None, training=False) -> Tensor:
-        return self.criterion_(y_pred, y_true)
+        """Error of a piece; in training, with its share of what weights cost."""
+        loss = self.criterion_(y_pred, y_true)
+        # Several processes wrap a network that they share.
+        network = getattr(self.module_, "module", self.module_)
+        if training and hasattr(network, "penalty"):
+            loss = loss + network.penalty() * (len(X) / self._n_crystals)
+        return loss
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run as skorch does, but ask the device for the losses once, at the end.
@@ -87,7 +94,7 @@ def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def make_net(
-    model: GNNRegressor,
+    model: GNNEstimator,
     network: CrystalNetwork,
     train: GraphDataset,
     valid: GraphDataset | None,
@@ -105,14 +112,15 @@ def make_net(
         loader = GraphLoader(train, model.batch_size, model.max_atoms, seed)
         n_steps = loader.n_steps(model.max_epochs)
         callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
+    callbacks += model._training_callbacks()
     if valid is not None:
-        callbacks.append(TargetErrors(model.target_names_, model._scaler))
+        callbacks.append(model._error_callback())
         callbacks.append(
             EarlyStopping(
                 patience=model.n_iter_no_change,
                 load_best=True,
                 # A likelihood may be of either sign, which shares of it cannot be.
-                threshold_mode="abs" if model.loss == "gaussian_nll" else "rel",
+                threshold_mode="rel" if model._loss_is_positive else "abs",
             )
         )
     # Users' callbacks keep state; the parameter must stay as it was given.
@@ -123,8 +131,7 @@ def make_net(
         callbacks__print_log__sink=(
             print if model.verbose and processes.speaks else _say_nothing
         ),
-        criterion=MaskedLoss,
-        criterion__kind=model.loss,
+        criterion=model._criterion(),
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=model.weight_decay,
         optimizer__fused=True,
@@ -156,6 +163,7 @@ def release(net: GraphNet) -> None:
     net.train_split = None
     net.optimizer_.state.clear()
     net.module = type(net.module_)  # else the weights are pickled twice
+    net.criterion = type(net.criterion_)
     net.module_.eval()
     for _, callback in net.callbacks_:
         for name in ("best_model_weights_", "lr_scheduler_"):

@@ -1,36 +1,26 @@
-"""The one predict path of all regressors."""
+"""What a fitted regressor says of crystals."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch
-from ..utils._warnings import UnseenElementsWarning
-from ._data import prediction_batches, store_of
-from ._inputs import as_graphs
 from ._moments import Moments, check_spread, drops
+from ._running import Running
 
 if TYPE_CHECKING:
-    from ._net import GraphNet
     from ._scaling import TargetScaler
 
 
-class Predictions:
+class Predictions(Running):
     """What a fitted regressor says of crystals; mixed into it."""
 
     if TYPE_CHECKING:  # what `fit` leaves
-        net_: GraphNet
         _scaler: TargetScaler
-        _mc_seed: int
         _is_1d: bool
 
     def predict(
@@ -122,62 +112,12 @@ class Predictions:
         found = self._moments(graphs, sampled=False)
         return found.mean, found.aleatoric
 
-    def embed(self, X: Any) -> NDArray[np.float32]:
-        """Pooled features of crystals: their place in what the network has learned.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-
-        Returns
-        -------
-        ndarray of shape (m, hidden_dim)
-            The mean over atom features; not scaled.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        """
-        graphs = self._check_predict(X)
-        return self._run(graphs, lambda network, batch: network.embed(batch))
-
-    @property
-    def fitted_(self) -> bool:
-        """True; absent before `fit`. MAPIE and others look for such an attribute."""
-        if "net_" not in vars(self):
-            raise AttributeError(f"this {type(self).__name__} is not fitted yet.")
-        return True
-
     # Steps of predict
-
-    def _check_predict(self, X: Any) -> CrystalGraphs:
-        check_is_fitted(self, "net_")
-        graphs = as_graphs(
-            X,
-            settings=self.graph_settings_,
-            vectors=self._needs_vectors,
-            build=self.graph_settings_ is not None,
-        )
-        unseen = np.setdiff1d(graphs.atomic_numbers, self.elements_)
-        if len(unseen):
-            from pymatgen.core import Element
-
-            symbols = ", ".join(Element.from_Z(int(z)).symbol for z in unseen)
-            warnings.warn(
-                f"X holds elements that the model was not trained on: {symbols}. Only "
-                "their place and properties in the periodic table speak for them; "
-                "treat these predictions with care.",
-                UnseenElementsWarning,
-                stacklevel=3,
-            )
-        return graphs
 
     def _moments(self, graphs: CrystalGraphs, sampled: bool) -> Moments:
         """Predictions in units, by the network as it is or by thinned ones."""
         if sampled:
-            thinned = self.net_.module_.thin(self.n_mc_samples, self._mc_seed)
-            outputs = self._run(graphs, lambda network, b: network.sample(b, thinned))
+            outputs = self._sample(graphs)
         else:
             outputs = self._run(graphs, lambda network, b: network(b))[:, None]
         found = Moments.of(outputs, self._scaler)
@@ -193,17 +133,3 @@ class Predictions:
         if self.pooling_ == "sum":
             values = values * graphs.n_sites[:, None]
         return values[:, 0] if self._is_1d else values
-
-    def _run(
-        self,
-        graphs: CrystalGraphs,
-        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
-    ) -> NDArray[np.float32]:
-        network = self.net_.module_.eval()
-        store = store_of(graphs, self.net_.device)
-        with torch.inference_mode():
-            parts = [
-                function(network, store.gather(rows)).cpu()
-                for rows in prediction_batches(graphs, self.net_.device)
-            ]
-        return torch.cat(parts).numpy()

@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from ..graphs import CrystalGraphs
-from ._base import GNNRegressor
+from ._base import GNNEstimator
 from ._inputs import as_graphs
 
 
@@ -109,7 +109,7 @@ def ready(final: BaseEstimator, X: Any) -> Any:
         final = members[0] if members else getattr(final, "estimator_", final.estimator)
     if isinstance(final, FrozenEstimator):
         final = final.estimator
-    if isinstance(final, GNNRegressor) and not isinstance(X, CrystalGraphs):
+    if isinstance(final, GNNEstimator) and not isinstance(X, CrystalGraphs):
         # A fitted model knows how its graphs were made.
         settings = getattr(final, "graph_settings_", None)
         return as_graphs(

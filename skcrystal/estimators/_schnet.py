@@ -1,4 +1,4 @@
-"""SchNet as an estimator."""
+"""SchNet as a regressor and as a classifier."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from typing import Any, ClassVar
 
 from ..nn import CrystalNetwork, SchNet
 from ..utils._validation import Interval
-from ._base import GNNRegressor
-from ._parameters import share_parameters
+from ._base import GNNEstimator
+from ._classifier import GNNClassifier
+from ._regressor import GNNRegressor
+from ._sharing import share_parameters
 
 
-@share_parameters
-class SchNetRegressor(GNNRegressor):
-    """SchNet: continuous-filter convolutions.
-
-    A small network turns each distance into a filter, by which the features of a
-    neighbour are multiplied [1]_. Filters fall to zero at the cutoff, so predictions
-    change smoothly as atoms move.
+class SchNetArchitecture(GNNEstimator):
+    """Parameters of the network, and how it is made of them.
 
     Parameters
     ----------
@@ -27,6 +24,32 @@ class SchNetRegressor(GNNRegressor):
         Number of interaction blocks.
     n_basis : int, default=50
         Number of Gaussians in which distances are expanded.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+    }
+
+    def __init__(self, *, n_basis: int = 50, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.n_basis = n_basis
+
+    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
+        return SchNet(
+            cutoff=cutoff, n_layers=self.n_layers, n_basis=self.n_basis, **shared
+        )
+
+
+@share_parameters
+class SchNetRegressor(SchNetArchitecture, GNNRegressor):
+    """SchNet: continuous-filter convolutions.
+
+    A small network turns each distance into a filter, by which the features of a
+    neighbour are multiplied [1]_. Filters fall to zero at the cutoff, so predictions
+    change smoothly as atoms move.
+
+    Parameters
+    ----------
     %(parameters)s
 
     Attributes
@@ -53,16 +76,33 @@ class SchNetRegressor(GNNRegressor):
     (3, 2)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        **GNNRegressor._parameter_constraints,
-        "n_basis": [Interval(Integral, 2, None, closed="left")],
-    }
 
-    def __init__(self, *, n_basis: int = 50, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.n_basis = n_basis
+@share_parameters
+class SchNetClassifier(SchNetArchitecture, GNNClassifier):
+    """SchNet as a classifier: the network of `SchNetRegressor`, with a class each.
 
-    def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
-        return SchNet(
-            cutoff=cutoff, n_layers=self.n_layers, n_basis=self.n_basis, **shared
-        )
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    SchNetRegressor : What the network is, and where it comes from.
+
+    Examples
+    --------
+    >>> from skcrystal import SchNetClassifier
+    >>> from skcrystal.datasets import load_pbe_prototypes
+    >>> bunch = load_pbe_prototypes()
+    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+    >>> model = SchNetClassifier(max_epochs=2, random_state=0)
+    >>> model = model.fit(bunch.data[:64], kind[:64])
+    >>> model.classes_.tolist()
+    ['gap', 'metal']
+    >>> model.predict_proba(bunch.data[:3]).shape
+    (3, 2)
+    """

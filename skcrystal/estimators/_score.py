@@ -88,8 +88,15 @@ def masked_r2(
     return float(np.mean(scores))
 
 
-def check_n_targets(found: int, names: list[str]) -> None:
+def check_n_targets(found: int, names: list[str], otherwise: str = "") -> None:
     """Check that labels are those of the targets a model was fitted on.
+
+    Parameters
+    ----------
+    found : int
+    names : list of str
+    otherwise : str, default=""
+        What else can be done, for the end of the message.
 
     Raises
     ------
@@ -99,5 +106,5 @@ def check_n_targets(found: int, names: list[str]) -> None:
     if found != len(names):
         raise ValueError(
             f"y has {found} targets, but the model was fitted on {len(names)} "
-            f"({', '.join(names)})."
+            f"({', '.join(names)}){otherwise}."
         )

@@ -29,6 +29,25 @@ class Targets:
     names: list[str]
     is_1d: bool
 
+    def __getitem__(self, rows: NDArray) -> Targets:
+        """Labels of some of the crystals."""
+        return Targets(self.values[rows], self.names, self.is_1d)
+
+    def summary(self) -> dict[str, Any]:
+        """What a training set was, for whoever reads of a model later."""
+        return {
+            "n_crystals": len(self.values),
+            "targets": {
+                name: _summary(column[~np.isnan(column)])
+                for name, column in zip(self.names, self.values.T, strict=True)
+            },
+        }
+
+
+def _summary(labels: NDArray) -> dict[str, float]:
+    low, median, high = np.quantile(labels, [0, 0.5, 1]).tolist()
+    return {"n_labels": len(labels), "min": low, "median": median, "max": high}
+
 
 def check_targets(y: Any, n_crystals: int, *, allow_empty: bool = False) -> Targets:
     """Check labels, which may be masked, against the number of crystals.

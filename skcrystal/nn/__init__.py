@@ -12,24 +12,34 @@ from ._aggregate import (
 from ._angles import L_MAX, Directions, angle_sum, spherical_harmonics
 from ._angular_cogn import AngularCoGN, EdgeToEdge
 from ._attention import attention_sum, softmax_over_neighbors
+from ._balance import RateBalance, TaskBalance, UncertaintyBalance
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
-from ._cgcnn import CGCNN, GatedConvolution
+from ._cgcnn import CGCNN
 from ._cogn import CoGN, EdgeBlock
+from ._convolutions import (
+    CONVOLUTIONS,
+    GatedConvolution,
+    SelfConvolution,
+    SharedConvolution,
+)
 from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
 from ._elements import ElementEmbedding, element_features
 from ._gcn import GCN, NormalizedConvolution
-from ._head import Head
-from ._loss import LOSSES, MaskedLoss, gaussian_nll
+from ._head import Head, TaskHeads
+from ._loss import LOSSES, ClassLoss, MaskedLoss, gaussian_nll
 from ._megnet import EdgeAttention, MEGNet
 from ._network import CrystalNetwork
 from ._radial import RadialGrid, radial_grid
 from ._schnet import Interaction, SchNet
 from ._store import GraphStore
+from ._task_networks import TaskNetworks
 
 __all__ = [
     "AngularCoGN",
     "CGCNN",
+    "ClassLoss",
+    "CONVOLUTIONS",
     "CoGN",
     "GCN",
     "CrystalDropout",
@@ -52,6 +62,12 @@ __all__ = [
     "MaskedLoss",
     "NormalizedConvolution",
     "SchNet",
+    "UncertaintyBalance",
+    "TaskNetworks",
+    "TaskHeads",
+    "TaskBalance",
+    "SelfConvolution",
+    "SharedConvolution",
     "ThinnedNetworks",
     "angle_sum",
     "attention_sum",
@@ -67,6 +83,7 @@ __all__ = [
     "of_targets",
     "radial_grid",
     "RadialGrid",
+    "RateBalance",
     "segment_sum",
     "softmax_over_neighbors",
     "spherical_harmonics",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -9,7 +10,7 @@ from ._dropout import Drop, keep
 
 
 class Head(nn.Module):
-    """Two linear maps with a SiLU between them, features dropped before each.
+    """Linear maps with a SiLU between them, features dropped before the first and last.
 
     Parameters
     ----------
@@ -17,21 +18,69 @@ class Head(nn.Module):
         Width F of the features.
     n_outputs : int
         Number of outputs K.
+    n_layers : int, default=1
+        Number of hidden layers.
     """
 
-    def __init__(self, hidden_dim: int, n_outputs: int) -> None:
+    def __init__(self, hidden_dim: int, n_outputs: int, n_layers: int = 1) -> None:
         super().__init__()
         self.hidden = nn.Linear(hidden_dim, hidden_dim)
+        self.deeper = nn.ModuleList(
+            nn.Linear(hidden_dim, hidden_dim) for _ in range(n_layers - 1)
+        )
         self.out = nn.Linear(hidden_dim, n_outputs)
 
     def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
         """Features (R, F) of crystals or atoms to outputs (R, K)."""
-        return self.out(drop(F.silu(self.hidden(drop(x)))))
+        return self.out(drop(self._hide(drop(x))))
 
     def sample(self, x: Tensor, masks: Tensor) -> Tensor:
         """Features (R, F) to outputs under each of S pairs of masks, (R, S, K).
 
         Masks are of shape (2, S, F), as ``ThinnedNetworks.head``.
         """
-        x = F.silu(self.hidden(x[:, None] * masks[0]))
-        return self.out(x * masks[1])
+        return self.out(self._hide(x[:, None] * masks[0]) * masks[1])
+
+    def _hide(self, x: Tensor) -> Tensor:
+        x = F.silu(self.hidden(x))
+        for layer in self.deeper:
+            x = F.silu(layer(x))
+        return x
+
+
+class TaskHeads(nn.Module):
+    """A head for each target, on features that all share.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Width F of the features.
+    n_targets : int
+        Number of targets T.
+    n_outputs : int
+        Number of outputs K of all together, the same for each target. The first of
+        each come first, then the second of each.
+    n_layers : int, default=1
+        Number of hidden layers of each.
+    """
+
+    def __init__(
+        self, hidden_dim: int, n_targets: int, n_outputs: int, n_layers: int = 1
+    ) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            Head(hidden_dim, n_outputs // n_targets, n_layers) for _ in range(n_targets)
+        )
+
+    def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
+        """Features (R, F) of crystals or atoms to outputs (R, K)."""
+        return side_by_side([head(x, drop) for head in self.heads])
+
+    def sample(self, x: Tensor, masks: Tensor) -> Tensor:
+        """Features (R, F) to outputs under each of S pairs of masks, (R, S, K)."""
+        return side_by_side([head.sample(x, masks) for head in self.heads])
+
+
+def side_by_side(outputs: list[Tensor]) -> Tensor:
+    """Join outputs (..., k) of T targets to (..., k * T), target by target in each."""
+    return torch.stack(outputs, dim=-1).flatten(-2)

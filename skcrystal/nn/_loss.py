@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ._balance import TaskBalance
+
 _POINTWISE = {
     "mae": F.l1_loss,
     "mse": F.mse_loss,
@@ -53,11 +55,14 @@ class MaskedLoss(nn.Module):
     kind : {"mae", "mse", "huber", "gaussian_nll"}
         Huber's has its corner at an error of one. The last is for networks with
         ``gaussian=True``; weighted for training, plain in evaluation.
+    balance : TaskBalance, optional
+        What weighs targets against each other, in training alone.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, balance: TaskBalance | None = None) -> None:
         super().__init__()
         self.kind = kind
+        self.balance = balance
 
     def forward(self, predicted: Tensor, truth: tuple[Tensor, Tensor]) -> Tensor:
         """Outputs (B, K), and labels and weights (B, T) as a pair, to a scalar.
@@ -72,4 +77,16 @@ class MaskedLoss(nn.Module):
             error = gaussian_nll(predicted, label, _BETA if self.training else 0.0)
         else:
             error = _POINTWISE[self.kind](predicted, label, reduction="none")
+        if self.balance is not None and self.training:
+            error = self.balance(error, weight)
         return torch.mean(error * weight)
+
+
+class ClassLoss(nn.Module):
+    """Weighted mean of the cross entropy of classes."""
+
+    def forward(self, predicted: Tensor, truth: tuple[Tensor, Tensor]) -> Tensor:
+        """Logits (B, K), and numbers of classes and weights (B, 1) as a pair."""
+        label, weight = truth
+        error = F.cross_entropy(predicted, label[:, 0].long(), reduction="none")
+        return torch.mean(error * weight[:, 0])

@@ -12,7 +12,7 @@ from ._aggregate import segment_sum
 from ._batch import GraphBatch
 from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
 from ._elements import ElementEmbedding
-from ._head import Head
+from ._head import Head, TaskHeads
 
 # Of standardised targets: no label is taken to be known to better than a thousandth of
 # the spread of all, so that one which is fitted exactly does not outweigh all others.
@@ -48,6 +48,8 @@ class CrystalNetwork(nn.Module):
         Targets with a number are never negative: to their raw outputs the number is
         added, as a start near the labels, and the sum x passes a softplus,
         ``log(1 + exp(2 x)) / 2``.
+    task_layers : int or None, default=None
+        Hidden layers of a head for each target; None has one head for all.
 
     Attributes
     ----------
@@ -65,21 +67,59 @@ class CrystalNetwork(nn.Module):
         dropout_conv: float = 0.0,
         gaussian: bool = False,
         softplus_start: Sequence[float | None] | None = None,
+        task_layers: int | None = None,
     ) -> None:
         super().__init__()
+        self.hidden_dim = hidden_dim
+        self.elements = ElementEmbedding(hidden_dim)
+        self.set_outputs(
+            n_targets=n_targets,
+            dropout=dropout,
+            dropout_conv=dropout_conv,
+            pooling=pooling,
+            gaussian=gaussian,
+            softplus_start=softplus_start,
+            task_layers=task_layers,
+        )
+
+    def set_outputs(
+        self,
+        *,
+        n_targets: int,
+        dropout: float,
+        pooling: str,
+        dropout_conv: float = 0.0,
+        gaussian: bool = False,
+        softplus_start: Sequence[float | None] | None = None,
+        task_layers: int | None = None,
+    ) -> None:
+        """Put a new head on the trunk, for other targets perhaps.
+
+        Parameters are those of the class.
+        """
         self.dropout = dropout
         self.dropout_conv = dropout_conv
         self.pooling = pooling
         self.gaussian = gaussian
         self.n_outputs = 2 * n_targets if gaussian else n_targets
-        self.elements = ElementEmbedding(hidden_dim)
-        self.head = Head(hidden_dim, self.n_outputs)
+        self.head = self.make_head(n_targets, task_layers)
         passes, start = None, softplus_start
         if start is not None:
             passes = torch.tensor([number is not None for number in start])
             start = torch.tensor([float(number or 0) for number in start])
         self.register_buffer("passes_softplus", passes)
         self.register_buffer("softplus_start", start)
+
+    def make_head(self, n_targets: int, task_layers: int | None) -> nn.Module:
+        """Make what maps features (R, hidden_dim) to outputs (R, n_outputs)."""
+        if task_layers is None:
+            return Head(self.hidden_dim, self.n_outputs)
+        return TaskHeads(self.hidden_dim, n_targets, self.n_outputs, task_layers)
+
+    def train_trunk(self, trained: bool) -> None:
+        """Let training change all weights, or those of the head alone."""
+        self.requires_grad_(trained)
+        self.head.requires_grad_(True)
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         """Features of each atom in its surroundings, (N, hidden_dim).
@@ -109,14 +149,13 @@ class CrystalNetwork(nn.Module):
 
     def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
         """Draw thinned networks for `sample`: what each of them drops."""
-        weight = self.head.hidden.weight
         return ThinnedNetworks(
             n_networks,
-            hidden_dim=weight.shape[1],
+            hidden_dim=self.hidden_dim,
             dropout=self.dropout,
             dropout_conv=self.dropout_conv,
             seed=seed,
-            device=weight.device,
+            device=next(self.parameters()).device,
         )
 
     def sample(self, batch: GraphBatch, thinned: ThinnedNetworks) -> Tensor:

@@ -1,0 +1,195 @@
+"""What makes a graph network estimator a classifier."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_class_weight
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
+
+from ..nn import ClassLoss
+from ..utils._validation import StrOptions
+from ._base import GNNEstimator
+from ._callbacks import ClassErrors
+from ._classes import class_numbers, read_classes
+from ._moments import drops
+from ._parameters import SharedParameters
+from ._targets import Targets
+
+
+class GNNClassifier(ClassifierMixin, GNNEstimator):
+    """Base of all graph network classifiers.
+
+    Parameters
+    ----------
+    class_weight : {"balanced"}, dict or None, default=None
+        How much crystals of each class count: alike; as a dict from classes to weights
+        says; or so that all classes together count alike.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted: the columns of `predict_proba`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+    _training_parameters: ClassVar[frozenset[str]] = (
+        SharedParameters._training_parameters | {"class_weight"}
+    )
+
+    def __init__(self, *, class_weight: Any = None, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.class_weight = class_weight
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict the class of crystals: the most probable one.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals or PyG Data
+            Crystals are turned into graphs as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+            Entries of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the model was not fitted.
+        ValueError
+            If graphs were made otherwise than those of `fit`.
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_proba(
+        self, X: Any, return_std: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals or PyG Data
+            Crystals are turned into graphs as in `fit`.
+        return_std : bool, default=False
+            Whether to let Monte Carlo dropout speak: the mean over `n_mc_samples`
+            networks thinned by `dropout` and `dropout_conv`, the same ones at each
+            call, and their spread. Needs a model that was fitted with dropout.
+
+        Returns
+        -------
+        probability : ndarray of shape (m, n_classes)
+            In the order of `classes_`; rows add up to one.
+        std : ndarray of shape (m, n_classes)
+            Standard deviation over the thinned networks; only if `return_std` is True.
+
+        Raises
+        ------
+        NotFittedError
+            If the model was not fitted.
+        ValueError
+            If graphs were made otherwise than those of `fit`, or standard deviations
+            are asked of a model without dropout.
+        """
+        check_is_fitted(self, "net_")
+        if return_std and not drops(self.net_.module_):
+            raise ValueError(
+                "return_std=True needs a model that was fitted with dropout; fit one "
+                "with, for example, dropout=0.1 and dropout_conv=0.1."
+            )
+        graphs = self._check_predict(X)
+        if not return_std:
+            logits = self._run(graphs, lambda network, batch: network(batch))
+            return softmax(logits.astype(np.float64), axis=1)
+        samples = softmax(self._sample(graphs).astype(np.float64), axis=2)
+        return samples.mean(axis=1), samples.std(axis=1, ddof=1)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithm of `predict_proba`, of shape (m, n_classes)."""
+        return np.log(self.predict_proba(X))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+    # What the fit path asks for
+
+    def _read_labels(self, y: Any, n_crystals: int) -> Targets:
+        classes, numbers, name = read_classes(y, n_crystals)
+        if self.warm_start is True and "net_" in vars(self):
+            classes, numbers = self.classes_, class_numbers(y, self.classes_)
+        # Set with the scale, once all is checked.
+        self._found_classes = classes
+        return Targets(numbers[:, None].astype(np.float64), [name], True)
+
+    def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
+        numbers = targets.values[:, 0].astype(np.int64)
+        classes = self._found_classes
+        factors = np.ones(len(classes))
+        if self.class_weight is not None:
+            here = np.unique(numbers)
+            _check_class_weight(self.class_weight, classes)
+            factors[here] = compute_class_weight(
+                self.class_weight, classes=classes[here], y=classes[numbers]
+            )
+        return (weights * factors[numbers])[:, None]
+
+    def _check_goes_on(self, targets: Targets) -> None:
+        self._check_same_architecture(targets)
+
+    def _learn_scale(
+        self, targets: Targets, label_weights: NDArray, n_sites: NDArray
+    ) -> None:
+        self.classes_ = self._found_classes
+        self.target_names_ = targets.names
+        missing = np.setdiff1d(
+            np.arange(len(self.classes_)), targets.values[label_weights > 0]
+        )
+        if len(missing):
+            raise ValueError(
+                f"nothing is left to train the class {self.classes_[missing[0]]!r} on: "
+                "all its crystals have sample_weight 0 or were held back; check "
+                "sample_weight, lower `validation_fraction`, or set "
+                "early_stopping=False."
+            )
+
+    def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
+        return targets.values
+
+    def _outputs(self) -> dict[str, Any]:
+        return {
+            "n_targets": len(self.classes_),
+            "dropout": self.dropout,
+            "dropout_conv": self.dropout_conv,
+            "pooling": "mean",
+        }
+
+    def _criterion(self) -> ClassLoss:
+        return ClassLoss()
+
+    def _error_callback(self) -> Callback:
+        return ClassErrors()
+
+
+def _check_class_weight(class_weight: Any, classes: NDArray) -> None:
+    if isinstance(class_weight, dict):
+        for key, weight in class_weight.items():
+            if key not in classes:
+                raise ValueError(
+                    f"class_weight names the class {key!r}, but y has only "
+                    f"{', '.join(map(repr, classes.tolist()))}."
+                )
+            if not (np.isfinite(weight) and weight > 0):
+                raise ValueError(
+                    f"class_weight of {key!r} is {weight!r}; it must be a positive "
+                    "number."
+                )

@@ -1,0 +1,180 @@
+"""What makes a graph network estimator a regressor."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from skorch.callbacks import Callback
+
+from ..nn import LOSSES, MaskedLoss
+from ..utils._validation import StrOptions
+from ._balance import RecordTaskWeights, read_task_weights
+from ._base import GNNEstimator
+from ._callbacks import TargetErrors
+from ._links import LINKS, check_not_negative, read_links
+from ._parameters import SharedParameters
+from ._predictions import Predictions
+from ._scaling import TargetScaler
+from ._score import CrystalRegressorMixin, check_n_targets
+from ._targets import Targets, check_targets
+
+
+class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
+    """Base of all graph network regressors.
+
+    Parameters
+    ----------
+    pooling : {"mean", "sum"}, default="mean"
+        Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
+        shares for extensive ones (eV, Å^3), exact for any supercell.
+    output_transform : {"softplus", "log"}, dict, list or None, default=None
+        For targets that are never negative, whose labels then must not be: a dict from
+        names or column numbers to one of both, a list with an entry (or None) a target,
+        or one for all targets. Of an output o it makes a prediction, per atom if pooled
+        by sum, as the link of a generalised linear model does:
+
+        - None: ``center + scale * o``, of either sign;
+        - "softplus": ``scale * log(1 + exp(2 x)) / 2`` with ``x = o + center / scale``.
+          Far above zero that is None's; below, it fades to zero instead (a band gap);
+        - "log": ``log(1 + y / s)`` is predicted and judged in place of y, as
+          "softplus" does (an elastic modulus). Above s, the 16th percentile of positive
+          labels, it is ratios that count, below it differences. Aleatoric standard
+          deviations are brought to the unit of y to first order.
+    loss : {"mae", "mse", "huber", "gaussian_nll"}, default="mae"
+        Mean absolute, mean squared or Huber error of the standardised targets; or the
+        negative log likelihood of a Gaussian, whose variance the network then gives
+        beside the mean: how far labels scatter, crystal by crystal. In training it is
+        weighted by the root of the variance, so that means are learned as well as with
+        other losses. A network that knows its training labels by heart expects others
+        to scatter as little: set `dropout` and `dropout_conv` too. Targets are
+        standardised by what a few wrong labels hardly move: the median, and half the
+        distance from the 16th to the 84th percentile, one standard deviation if the
+        distribution is normal. Labels a thousand times that off count as no further.
+    task_weights : {"uncertainty", "dwa"}, array-like, dict or None, default=None
+        How much the standardised errors of the targets count against each other:
+
+        - None: alike;
+        - (n_targets,) numbers, or a dict from all names or column numbers to them:
+          as they say, whatever their sum;
+        - "uncertainty": by the inverse of a scatter of labels that is learned for each
+          target beside the network (Kendall, Gal and Cipolla, arXiv:1705.07115);
+        - "dwa": dynamic weight average, more for targets whose error falls more slowly
+          from epoch to epoch (Liu, Johns and Davison, arXiv:1803.10704).
+
+        The last two are not for ``loss="gaussian_nll"``, which learns how far labels
+        scatter for each crystal.
+
+        The part held back for `early_stopping` is judged with none but fixed weights.
+
+    Attributes
+    ----------
+    task_weights_ : ndarray of shape (n_targets,)
+        The weights at the end of training, of mean one.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "pooling": [StrOptions({"mean", "sum"})],
+        "output_transform": [StrOptions(set(LINKS)), dict, list, tuple, None],
+        "loss": [StrOptions(set(LOSSES))],
+        "task_weights": [StrOptions({"uncertainty", "dwa"}), dict, "array-like", None],
+    }
+    _training_parameters: ClassVar[frozenset[str]] = (
+        SharedParameters._training_parameters | {"loss", "task_weights"}
+    )
+
+    def __init__(
+        self,
+        *,
+        pooling: str = "mean",
+        output_transform: str | dict | list | None = None,
+        loss: str = "mae",
+        task_weights: Any = None,
+        **shared: Any,
+    ) -> None:
+        super().__init__(**shared)
+        self.pooling = pooling
+        self.output_transform = output_transform
+        self.loss = loss
+        self.task_weights = task_weights
+
+    def _read_labels(self, y: Any, n_crystals: int) -> Targets:
+        targets = check_targets(y, n_crystals)
+        check_not_negative(targets, read_links(self.output_transform, targets.names))
+        return targets
+
+    def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
+        # Kept for the loss, which is made where targets are not known any more.
+        self._balance = read_task_weights(self.task_weights, targets.names, self.loss)
+        known = ~np.isnan(targets.values)
+        return known * weights[:, None] * self._balance.fixed
+
+    def _check_goes_on(self, targets: Targets) -> None:
+        check_n_targets(
+            targets.values.shape[1],
+            self.target_names_,
+            ', or set warm_start="trunk" to give it a new head for them',
+        )
+        self._check_same_architecture(targets)
+        gaussian = self._is_gaussian
+        if gaussian != (self.loss == "gaussian_nll"):
+            kind, keep = ("with", "") if gaussian else ("without", "another loss than ")
+            raise ValueError(
+                f"warm_start=True goes on with a network {kind} variances, which "
+                f'loss={self.loss!r} cannot train; keep {keep}loss="gaussian_nll", or '
+                "set warm_start=False to start anew."
+            )
+        self.target_names_, self._is_1d = targets.names, targets.is_1d
+
+    def _learn_scale(
+        self, targets: Targets, label_weights: NDArray, n_sites: NDArray
+    ) -> None:
+        self.target_names_, self._is_1d = targets.names, targets.is_1d
+        self.pooling_ = self.pooling
+        self._is_gaussian = self.loss == "gaussian_nll"
+        links = read_links(self.output_transform, targets.names)
+        values = self._per_atom(targets.values, n_sites)
+        self._scaler = TargetScaler.fit(values, label_weights, links)
+
+    def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
+        return self._scaler.transform(self._per_atom(targets.values, n_sites))
+
+    def _per_atom(self, values: NDArray, n_sites: NDArray) -> NDArray:
+        """Targets as the network gives them: a mean over atoms if pooled by sum."""
+        return values / n_sites[:, None] if self.pooling_ == "sum" else values
+
+    def _architecture_for(self, targets: Targets) -> dict[str, Any]:
+        links = read_links(self.output_transform, targets.names)
+        return {**self._get_architecture(), "output_transform": links}
+
+    def _outputs(self) -> dict[str, Any]:
+        return {
+            "n_targets": len(self._scaler.center),
+            "dropout": self.dropout,
+            "dropout_conv": self.dropout_conv,
+            "pooling": self.pooling_,
+            "gaussian": self._is_gaussian,
+            "softplus_start": self._scaler.softplus_start,
+        }
+
+    def _criterion(self) -> MaskedLoss:
+        return MaskedLoss(self.loss, self._balance.make(self.loss))
+
+    def _error_callback(self) -> Callback:
+        return TargetErrors(self.target_names_, self._scaler)
+
+    def _training_callbacks(self) -> list[Callback]:
+        return [RecordTaskWeights(self.target_names_)] if self._balance.kind else []
+
+    def _finish(self) -> None:
+        balance = self.__dict__.pop("_balance")
+        weights = balance.fixed
+        if balance.kind:
+            weights = self.net_.criterion_.balance.weights.cpu().numpy()
+            weights = weights.astype(np.float64)
+        self.task_weights_ = weights / weights.mean()
+
+    @property
+    def _loss_is_positive(self) -> bool:
+        return self.loss != "gaussian_nll"

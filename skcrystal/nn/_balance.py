@@ -1,0 +1,101 @@
+"""How much each of several targets counts while they are learned together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+# A label of scatter b has the likelihood exp(-|error| / b) / b where errors count as
+# they are, and exp(-error^2 / (2 b^2)) / b where they are squared: of log(b^2), that is
+# a half as much beside an error half as heavy.
+_SHARE_OF_LOG = {"mae": 1.0, "mse": 0.5, "huber": 0.5}
+
+_TEMPERATURE = 2.0  # as published
+
+
+class TaskBalance(nn.Module):
+    """Weighs the errors of T targets; of both kinds, weights change as training goes.
+
+    Attributes
+    ----------
+    weights : Tensor of shape (T,)
+        By which errors are multiplied at present.
+    """
+
+    def forward(self, error: Tensor, weight: Tensor) -> Tensor:
+        """Errors (B, T), and weights of labels that are not to be used up, (B, T)."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward()")
+
+    def end_epoch(self) -> None:
+        """Take note that all labels have been seen once more."""
+
+
+class UncertaintyBalance(TaskBalance):
+    """Weights that are learned: the inverse of how far labels scatter [1]_.
+
+    Errors are taken for draws from a Laplace distribution (absolute errors) or a normal
+    one (squared errors) of one width for each target, whose likelihood is maximised
+    with the network's.
+
+    Parameters
+    ----------
+    n_targets : int
+    kind : {"mae", "mse", "huber"}
+        What errors are.
+
+    References
+    ----------
+    .. [1] A. Kendall, Y. Gal, R. Cipolla, "Multi-Task Learning Using Uncertainty to
+       Weigh Losses for Scene Geometry and Semantics", CVPR 2018, arXiv:1705.07115.
+    """
+
+    def __init__(self, n_targets: int, kind: str) -> None:
+        super().__init__()
+        self.log_scatter = nn.Parameter(torch.zeros(n_targets))
+        self.share = _SHARE_OF_LOG[kind]
+
+    @property
+    def weights(self) -> Tensor:
+        return torch.exp(-self.log_scatter.detach())
+
+    def forward(self, error: Tensor, weight: Tensor) -> Tensor:
+        return torch.exp(-self.log_scatter) * error + self.share * self.log_scatter
+
+
+class RateBalance(TaskBalance):
+    """Dynamic weight average: more for targets whose error falls more slowly [1]_.
+
+    Weights of an epoch are the softmax of the ratio of the last two epochs' errors,
+    over a temperature of two, times the number of targets.
+
+    Parameters
+    ----------
+    n_targets : int
+
+    References
+    ----------
+    .. [1] S. Liu, E. Johns, A. J. Davison, "End-to-End Multi-Task Learning with
+       Attention", CVPR 2019, arXiv:1803.10704.
+    """
+
+    def __init__(self, n_targets: int) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.ones(n_targets))
+        self.register_buffer("errors", torch.zeros(n_targets))  # of this epoch
+        self.register_buffer("last_errors", torch.zeros(n_targets))
+
+    def forward(self, error: Tensor, weight: Tensor) -> Tensor:
+        # How many labels there are cancels in the ratio of two epochs.
+        self.errors += (error * weight).detach().sum(dim=0)
+        return self.weights * error
+
+    def end_epoch(self) -> None:
+        errors = self.errors.clone()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(errors)  # every process saw a share
+        if self.last_errors.all():
+            rates = errors / self.last_errors
+            share = torch.softmax(rates / _TEMPERATURE, dim=0)
+            self.weights.copy_(share * len(share))
+        self.last_errors.copy_(errors)
+        self.errors.zero_()

@@ -1,0 +1,282 @@
+"""The crystal graph network as it was published, for weights trained with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._aggregate import gated_sum, segment_sum
+from ._basis import GaussianBasis
+from ._batch import GraphBatch
+from ._dropout import Drop, ThinnedNetworks, keep
+from ._elements import N_ELEMENTS
+from ._network import CrystalNetwork
+
+CUTOFF = 8.0  # Å
+MAX_NEIGHBORS = 12
+_PADDING_DISTANCE = 9.0  # Å
+_SPACING = 0.2  # Å
+N_BASIS = 41
+_SLACK = 1e-5  # Å, for what rounding does to a length of just the cutoff
+
+
+class PublishedCGCNN(CrystalNetwork):
+    """The network of Xie and Grossman [1]_, number for number.
+
+    For graphs with ``cutoff=8.0, max_neighbors=12``. The published graph gives each atom
+    twelve edges: where fewer neighbours are in reach, the rest lead to the first atom of
+    the crystal, at 9 Å. Here graphs hold no such edges, and the network adds their
+    messages. Edges longer than the cutoff, by which ``on_isolated="nearest"`` joins an
+    atom that has no neighbours, are not heard.
+
+    Batch norms keep the statistics of the training they come from, also while weights
+    are trained on: a prediction depends on its crystal alone.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Width F of the atom features.
+    n_layers : int
+        Number of convolutions.
+    head_dim : int
+        Width of the crystal's features in the head.
+    n_hidden : int, default=1
+        Hidden layers of the head.
+    n_features : int, default=92
+        Length of the vectors that elements come with.
+    **shared
+        See ``CrystalNetwork``. A classifier has one output a class, its logit, and drops
+        features between the head's first two maps.
+
+    References
+    ----------
+    .. [1] T. Xie, J. C. Grossman, Phys. Rev. Lett. 120, 145301 (2018).
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_dim: int,
+        n_layers: int,
+        head_dim: int,
+        n_hidden: int = 1,
+        n_features: int = 92,
+        **shared,
+    ) -> None:
+        super().__init__(hidden_dim=hidden_dim, **shared)
+        self.cutoff = CUTOFF
+        self.elements = ElementVectors(n_features, hidden_dim)
+        # exp(-(d - c)^2 / spacing^2), as a standard deviation
+        self.basis = GaussianBasis(CUTOFF, N_BASIS, _SPACING / 2**0.5)
+        self.convolutions = nn.ModuleList(
+            NormedConvolution(hidden_dim, N_BASIS) for _ in range(n_layers)
+        )
+        self.head = SoftplusHead(hidden_dim, head_dim, n_hidden, self.n_outputs)
+
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+        x = self.elements(batch.atomic_numbers)
+        heard = batch.distances <= CUTOFF + _SLACK
+        heard = heard.to(x.dtype).index_select(0, batch.distance_class)
+        padding = Padding(
+            first_atom=batch.atom_ptr[:-1].index_select(0, batch.crystal),
+            count=_n_missing(heard, batch),
+            bond=self.basis(batch.distances.new_tensor([_PADDING_DISTANCE])),
+        )
+        bond = self.basis(batch.distances)
+        for convolution in self.convolutions:
+            x = F.softplus(x + drop(convolution(x, bond, batch, heard, padding)))
+        return x
+
+    def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
+        # Features are dropped behind the head's first map, which may change their number.
+        weight = self.head.hidden.weight
+        return ThinnedNetworks(
+            n_networks,
+            hidden_dim=weight.shape[0],
+            dropout=self.dropout,
+            dropout_conv=self.dropout_conv,
+            seed=seed,
+            device=weight.device,
+        )
+
+
+class Padding(NamedTuple):
+    """Edges that fill an atom's neighbours up to twelve.
+
+    Attributes
+    ----------
+    first_atom : Tensor of shape (N,), int32
+        Where they come from: the first atom of each atom's crystal. Atoms merged with
+        it are in its place.
+    count : Tensor of shape (N, 1)
+        How many of them each atom has.
+    bond : Tensor of shape (1, n_basis)
+        Their bond features.
+    """
+
+    first_atom: Tensor
+    count: Tensor
+    bond: Tensor
+
+
+class NormedConvolution(nn.Module):
+    """Gated messages, normalised before the gate and after their sum.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Width F of the atom features.
+    n_basis : int
+        Width of the bond features.
+    """
+
+    def __init__(self, hidden_dim: int, n_basis: int) -> None:
+        super().__init__()
+        self.joint = nn.Linear(2 * hidden_dim + n_basis, 2 * hidden_dim)
+        self.norm_message = FixedBatchNorm(2 * hidden_dim)
+        self.norm_sum = FixedBatchNorm(hidden_dim)
+
+    def forward(
+        self,
+        x: Tensor,
+        bond: Tensor,
+        batch: GraphBatch,
+        weight: Tensor,
+        padding: Padding,
+    ) -> Tensor:
+        """Atoms (N, F), bond features (D, n_basis), weights (E,) to messages (N, F)."""
+        # A norm of fixed statistics is affine, and so part of the map before it, which
+        # for its part is a sum of maps: of atoms, of neighbours and of distances.
+        scale, shift = self.norm_message.affine()
+        of_center, of_source, of_bond = (scale[:, None] * self.joint.weight).split(
+            [x.shape[1], x.shape[1], bond.shape[1]], dim=1
+        )
+        center = F.linear(x, of_center, scale * self.joint.bias + shift)
+        source = F.linear(x, of_source)
+        total = gated_sum(center, source, F.linear(bond, of_bond), batch, weight)
+        gate, core = (
+            center
+            + source.index_select(0, padding.first_atom)
+            + F.linear(padding.bond, of_bond)
+        ).chunk(2, dim=1)
+        total = total + padding.count * gate.sigmoid() * F.softplus(core)
+        return self.norm_sum(total)
+
+
+class FixedBatchNorm(nn.Module):
+    """Batch norm whose statistics stay what they are; scale and shift can be trained.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features F.
+    """
+
+    _eps = 1e-5  # torch's, which the published network uses
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(n_features))
+        self.bias = nn.Parameter(torch.zeros(n_features))
+        self.register_buffer("running_mean", torch.zeros(n_features))
+        self.register_buffer("running_var", torch.ones(n_features))
+
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Factor and summand, each (F,), of all that the norm does."""
+        scale = self.weight * (self.running_var + self._eps).rsqrt()
+        return scale, self.bias - self.running_mean * scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise rows (R, F)."""
+        scale, shift = self.affine()
+        return x * scale + shift
+
+
+class ElementVectors(nn.Module):
+    """A linear map of given element vectors.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the given vectors.
+    hidden_dim : int
+        Length of the vectors that they are mapped to.
+
+    Attributes
+    ----------
+    features : Tensor of shape (119, n_features)
+        By atomic number. NaN where an element has none: what would be predicted for its
+        crystals is then no number either.
+    """
+
+    def __init__(self, n_features: int, hidden_dim: int) -> None:
+        super().__init__()
+        shape = N_ELEMENTS + 1, n_features
+        self.register_buffer("features", torch.full(shape, float("nan")))
+        self.linear = nn.Linear(n_features, hidden_dim)
+
+    def forward(self, atomic_numbers: Tensor) -> Tensor:
+        """Atomic numbers (N,) to (N, hidden_dim)."""
+        # Rows first: in a map of the whole table, NaN would reach its gradient.
+        return self.linear(self.features.index_select(0, atomic_numbers))
+
+
+class SoftplusHead(nn.Module):
+    """A softplus before each linear map; features dropped behind the first map.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Width F of the features.
+    head_dim : int
+        Width H of the hidden layers.
+    n_hidden : int
+        Number of hidden layers.
+    n_outputs : int
+        Number of outputs K.
+    """
+
+    def __init__(
+        self, hidden_dim: int, head_dim: int, n_hidden: int, n_outputs: int
+    ) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(hidden_dim, head_dim)
+        self.more = nn.ModuleList(
+            nn.Linear(head_dim, head_dim) for _ in range(n_hidden - 1)
+        )
+        self.out = nn.Linear(head_dim, n_outputs)
+
+    @property
+    def hidden_dim(self) -> int:
+        """Width F of the features."""
+        return self.hidden.in_features
+
+    def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
+        """Features (R, F) of crystals or atoms to outputs (R, K)."""
+        return self._outputs(drop(self._hidden(x)))
+
+    def sample(self, x: Tensor, masks: Tensor) -> Tensor:
+        """Features (R, F) to outputs under each of S masks, (R, S, K).
+
+        Masks are of shape (2, S, H), as ``ThinnedNetworks.head``; the second is used.
+        """
+        return self._outputs(self._hidden(x)[:, None] * masks[1])
+
+    def _hidden(self, x: Tensor) -> Tensor:
+        return F.softplus(self.hidden(F.softplus(x)))
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        for layer in self.more:
+            x = F.softplus(layer(x))
+        return self.out(x)
+
+
+def _n_missing(heard: Tensor, batch: GraphBatch) -> Tensor:
+    """How many neighbours each atom lacks of twelve, (N, 1); `heard` is of edges (E,)."""
+    if batch.edge_weight is not None:
+        heard = heard * batch.edge_weight
+    n_heard = segment_sum(heard[:, None], batch.edge_ptr, batch.target)
+    return (MAX_NEIGHBORS - n_heard).clamp(min=0)
