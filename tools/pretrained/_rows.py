@@ -20,13 +20,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition
 from sklearn.model_selection import GroupShuffleSplit
 
 from skcrystal import CrystalGraphs, CrystalGraphTransformer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from _data import _table, cache_folder, load_crystals, load_labels  # noqa: E402
+from _data import (
+    cache_folder,
+    load_columns,
+    load_crystals,
+    load_labels,
+)
 
 TARGETS = ["formation_energy_per_atom", "band_gap", "efermi"]  # eV/atom, eV, eV
 GRAPHS = {"cutoff": 8.0, "max_neighbors": 12}
@@ -69,7 +73,7 @@ def load_rows():
     formulas = table["formula"].to_numpy()
     main = np.flatnonzero(table["set"] == _SETS[0])
     rest, test = _split(formulas[main], 0.1, random_state=0)
-    learn, calibration = _split(formulas[main[rest]], _CALIBRATION, random_state=1)
+    _, calibration = _split(formulas[main[rest]], _CALIBRATION, random_state=1)
     test, calibration = main[test], main[rest[calibration]]
     reserved = set(formulas[test]) | set(formulas[calibration])
     train = np.flatnonzero(~table["formula"].isin(reserved).to_numpy())
@@ -83,12 +87,8 @@ def _split(formulas, fraction, random_state):
 
 def _labels(name):
     """Labels in the order of `load_crystals`."""
-    labels = load_labels(_ALL, name=name)
-    missing = {target: [""] for target in TARGETS}
-    table = pd.read_csv(_table(name), keep_default_na=False, na_values=missing)
-    table = table.set_index("material_id").reindex(labels["material_id"])
-    table = table.reindex(columns=TARGETS).reset_index()
-    table["formula"] = labels["formula"].to_numpy()
+    labels = load_labels(_ALL, name=name)[["material_id", "formula"]]
+    table = labels.join(load_columns(TARGETS, _ALL, name=name))
     if name == "mp_20_valtest":
         table["formation_energy_per_atom"] = np.nan
     return table
