@@ -1,7 +1,8 @@
-"""The published CGCNN from its equations, in double precision and without shortcuts."""
+"""The published CGCNN from its equations, in double precision, without shortcuts."""
 
 import numpy as np
 import torch
+
 
 def random_vectors(seed=0):
     """Element vectors as atom_init.json has them, up to bismuth."""
@@ -73,7 +74,7 @@ def dense_outputs(content, vectors, crystal):
 
 
 def twelve_edges(crystal):
-    """Neighbours and distances, (N, 12) each; to atom 0 at 9 Å where there are fewer."""
+    """Neighbours and distances, (N, 12) each; where there are fewer, atom 0 at 9 Å."""
     neighbor = np.zeros((len(crystal), 12), int)
     distance = np.full((len(crystal), 12), 9.0)
     for i, found in enumerate(crystal.get_all_neighbors(8.0)):

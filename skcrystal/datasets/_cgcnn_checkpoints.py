@@ -33,9 +33,9 @@ _FILES = {
     ),
 }
 _PREDICTS = {
+    "formation-energy-per-atom": "formation energy in eV/atom",
     "band-gap": "band gap in eV",
     "efermi": "Fermi energy in eV",
-    "formation-energy-per-atom": "formation energy in eV/atom",
     "semi-metal-classification": "class 1 (metal) against class 0 (semiconductor)",
 }
 _DESCR = """\
@@ -43,18 +43,18 @@ CGCNN weights: {name}
 
 Predicts: {predicts}.
 
-Published by T. Xie with his program (github.com/txie-93/cgcnn, MIT licence), trained on
-{n_train:,} crystals of the Materials Project, of calculations as of April 2017. Which
-ones is not known: errors on crystals that were in the Materials Project by then are
-errors of training. Graphs are the 12 nearest neighbours within 8 Å; elements come as the
-vectors of `atom_init`, which has one for each up to fermium (100).
+Published by T. Xie with his program (github.com/txie-93/cgcnn, MIT licence), trained
+on {n_train:,} crystals of the Materials Project of April 2017. Which ones is not known:
+for crystals that were there by then, errors may be those of training. Graphs are the
+12 nearest neighbours within 8 Å; elements come as the vectors of `atom_init`, which has
+one for each up to fermium (100).
 
 Reference: T. Xie, J. C. Grossman, Phys. Rev. Lett. 120, 145301 (2018).
 """
 _N_TRAIN = {
+    "formation-energy-per-atom": 28_046,
     "band-gap": 16_458,
     "efermi": 28_046,
-    "formation-energy-per-atom": 28_046,
     "semi-metal-classification": 37_394,
 }
 
@@ -98,7 +98,8 @@ def fetch_cgcnn_checkpoint(
     """
     if name not in _PREDICTS:
         raise ValueError(
-            f"name={name!r} are no weights known here; there are {', '.join(_PREDICTS)}."
+            f"name={name!r}: no such weights are known; there are "
+            f"{', '.join(_PREDICTS)}."
         )
     import pooch
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pymatgen.core import Element
 from torch import Tensor
 
-from ..nn._published_cgcnn import CUTOFF, MAX_NEIGHBORS, N_BASIS, PublishedCGCNN
+from ..nn import PublishedCGCNN
+from ._atom_init import read_atom_init
 
 # What the checkpoint calls the parts of the network
 _NAMES = {
@@ -36,8 +36,8 @@ _OURS_ALONE = {"elements.features", "basis.centers"}
 # What later versions of the program let one choose, and what the network here takes for
 # granted
 _GRAPH_ARGS = {
-    "radius": CUTOFF,
-    "max_num_nbr": MAX_NEIGHBORS,
+    "radius": PublishedCGCNN.cutoff,
+    "max_num_nbr": PublishedCGCNN.max_neighbors,
     "dmin": 0,
     "step": 0.2,
     "enable_tanh": False,
@@ -106,16 +106,18 @@ def read_checkpoint(
     state = _check_content(path, content)
     settings = _sizes(path, state)
     task = _check_args(path, content["args"])
-    vectors, elements = _element_vectors(atom_init, settings["n_features"])
-    network = PublishedCGCNN(
-        **settings,
-        n_targets=1 if task == "regression" else 2,
-        dropout=0.0,
-        pooling="mean",
-    )
-    network.elements.features.copy_(vectors)
-    _fill(path, network, state)
     mean, std = _check_normalizer(path, content["normalizer"])
+    vectors = read_atom_init(atom_init, settings["n_features"])
+    with torch.random.fork_rng(devices=()):  # all that it draws is replaced
+        network = PublishedCGCNN(
+            **settings,
+            n_targets=1 if task == "regression" else 2,
+            dropout=0.0,
+            pooling="mean",
+        )
+    network.elements.features.copy_(torch.from_numpy(vectors))
+    _fill(path, network, state)
+    elements = np.flatnonzero(~np.isnan(vectors[:, 0]))
     return Checkpoint(network.eval(), mean, std, task, settings, elements)
 
 
@@ -126,6 +128,7 @@ def _load(path: Path) -> Any:
             f"there is no file {path}; skcrystal.datasets.fetch_cgcnn_checkpoint "
             "downloads the published ones."
         )
+    content = path.read_bytes()  # first, to tell a failing disk from a damaged file
     # The best error so far may be a number of NumPy's, which is harmless to make.
     make_number, (dtype, _) = np.float64(0).__reduce__()
     numbers = [
@@ -136,9 +139,7 @@ def _load(path: Path) -> Any:
     ]
     try:
         with torch.serialization.safe_globals(numbers):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+            return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes can make the reader raise anything
         reason = str(error).strip().splitlines()
         raise ValueError(
@@ -152,13 +153,13 @@ def _check_content(path: Path, content: Any) -> dict[str, Tensor]:
     parts = ("state_dict", "normalizer", "args")
     if not isinstance(content, Mapping):
         raise ValueError(
-            f"{path} holds a {type(content).__name__}, not a CGCNN checkpoint, which is "
-            f"a dict with {', '.join(parts)}."
+            f"{path} holds a {type(content).__name__}, not a CGCNN checkpoint, which "
+            f"is a dict with {', '.join(parts)}."
         )
     if absent := [part for part in parts if not isinstance(content.get(part), Mapping)]:
         raise ValueError(
-            f"{path} is no CGCNN checkpoint: {', '.join(absent)} missing or no dict; it "
-            f"has {', '.join(map(str, content)) or 'nothing'}."
+            f"{path} is no CGCNN checkpoint: {', '.join(absent)} missing or no dict; "
+            f"it has {', '.join(map(str, content)) or 'nothing'}."
         )
     return {
         key: value
@@ -172,8 +173,8 @@ def _check_args(path: Path, args: Mapping) -> str:
     task = args.get("task")
     if task not in ("regression", "classification"):
         raise ValueError(
-            f'{path}: args["task"] is {task!r}; a CGCNN checkpoint says "regression" or '
-            '"classification".'
+            f'{path}: args["task"] is {task!r}; a CGCNN checkpoint says "regression" '
+            'or "classification".'
         )
     for name, value in _GRAPH_ARGS.items():
         if args.get(name, value) != value:
@@ -186,24 +187,19 @@ def _check_args(path: Path, args: Mapping) -> str:
 
 def _sizes(path: Path, state: dict[str, Tensor]) -> dict[str, int]:
     """Sizes of the network, as the shapes of its weights give them."""
-    needed = {
-        "embedding.weight": 2,
-        "conv_to_fc.weight": 2,
-        "convs.0.fc_full.weight": 2,
-    }
-    for key, ndim in needed.items():
-        if key not in state or state[key].ndim != ndim:
+    for key in ("embedding.weight", "conv_to_fc.weight", "convs.0.fc_full.weight"):
+        if key not in state or state[key].ndim != 2:
             raise ValueError(
-                f'{path}: state_dict["{key}"] is missing or no matrix; this is no CGCNN '
-                f"checkpoint, or one of no layers. It has {', '.join(list(state)[:5])}"
-                f"{', ...' if len(state) > 5 else ''}."
+                f'{path}: state_dict["{key}"] is missing or no matrix, as it is of '
+                f"CGCNN; the first keys are {', '.join(list(state)[:5]) or 'none'}."
             )
     hidden_dim, n_features = state["embedding.weight"].shape
     n_basis = state["convs.0.fc_full.weight"].shape[1] - 2 * hidden_dim
-    if n_basis != N_BASIS:
+    if n_basis != PublishedCGCNN.n_basis:
         raise ValueError(
-            f"{path} was trained on distances in {n_basis} Gaussians; only the published "
-            f"{N_BASIS}, from 0 to 8 Å in steps of 0.2 Å, can be read."
+            f"{path} was trained on distances in {n_basis} Gaussians; only the "
+            f"published {PublishedCGCNN.n_basis}, from 0 to 8 Å in steps of 0.2 Å, can "
+            "be read."
         )
     return {
         "hidden_dim": hidden_dim,
@@ -259,53 +255,3 @@ def _check_normalizer(path: Path, normalizer: Mapping) -> tuple[float, float]:
             "deviation is needed."
         )
     return mean, std
-
-
-def _element_vectors(
-    atom_init: str | PathLike | Mapping, length: int
-) -> tuple[Tensor, NDArray[np.int64]]:
-    """Table of vectors by atomic number, NaN where there is none; and who has one."""
-    named = "atom_init"
-    if not isinstance(atom_init, Mapping):
-        named = f"atom_init={str(atom_init)!r}"
-        atom_init = _read_json(Path(atom_init), named)
-    vectors = torch.full((119, length), torch.nan)
-    for key, numbers in atom_init.items():
-        try:
-            z = int(key)
-        except (TypeError, ValueError):
-            z = 0
-        if not 1 <= z <= 118:
-            raise ValueError(
-                f"{named} has the key {key!r}; keys are atomic numbers, 1 to 118."
-            )
-        try:
-            vector = np.asarray(numbers, dtype=np.float32)
-        except (TypeError, ValueError):
-            vector = np.full(0, np.nan, np.float32)
-        if vector.shape != (length,) or not np.isfinite(vector).all():
-            raise ValueError(
-                f"{named}: the vector of {Element.from_Z(z).symbol} ({key}) is not made "
-                f"of {length} finite numbers, which the weights are for; it is "
-                f"{str(numbers)[:60]}."
-            )
-        vectors[z] = torch.from_numpy(vector)
-    elements = np.flatnonzero(~vectors.isnan().any(dim=1).numpy())
-    if not len(elements):
-        raise ValueError(f"{named} holds no vector of any element.")
-    return vectors, elements
-
-
-def _read_json(path: Path, named: str) -> Mapping:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{named}: there is no such file.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{named} is no JSON file ({error}).") from error
-    if not isinstance(content, Mapping):
-        raise ValueError(
-            f"{named} holds a {type(content).__name__}; it should be a dict of atomic "
-            "numbers to lists of numbers."
-        )
-    return content

@@ -71,9 +71,8 @@ def _entries(cls: type, title: str, names: list[str] | None = None) -> str:
     found: dict[str, str] = {}
     for base in cls.__mro__[1:]:
         text = inspect.cleandoc(vars(base).get("__doc__") or "")
-        section = re.search(
-            rf"^{title}\n-+\n(.*?)(?=^\w.*\n-+\n|\Z)", text, re.M | re.S
-        )
+        until_next = rf"^{title}\n-+\n(.*?)(?=^\w[^\n]*\n-+\n|\Z)"
+        section = re.search(until_next, text, re.M | re.S)
         if section:
             for entry in re.split(r"^(?=\w)", section[1].strip(), flags=re.M):
                 if entry:

@@ -30,6 +30,7 @@ from ._head import Head, TaskHeads
 from ._loss import LOSSES, ClassLoss, MaskedLoss, gaussian_nll
 from ._megnet import EdgeAttention, MEGNet
 from ._network import CrystalNetwork
+from ._published_cgcnn import PublishedCGCNN
 from ._radial import RadialGrid, radial_grid
 from ._schnet import Interaction, SchNet
 from ._store import GraphStore
@@ -61,6 +62,7 @@ __all__ = [
     "MEGNet",
     "MaskedLoss",
     "NormalizedConvolution",
+    "PublishedCGCNN",
     "SchNet",
     "UncertaintyBalance",
     "TaskNetworks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,22 +15,18 @@ from ._dropout import Drop, ThinnedNetworks, keep
 from ._elements import N_ELEMENTS
 from ._network import CrystalNetwork
 
-CUTOFF = 8.0  # Å
-MAX_NEIGHBORS = 12
 _PADDING_DISTANCE = 9.0  # Å
-_SPACING = 0.2  # Å
-N_BASIS = 41
 _SLACK = 1e-5  # Å, for what rounding does to a length of just the cutoff
 
 
 class PublishedCGCNN(CrystalNetwork):
     """The network of Xie and Grossman [1]_, number for number.
 
-    For graphs with ``cutoff=8.0, max_neighbors=12``. The published graph gives each atom
-    twelve edges: where fewer neighbours are in reach, the rest lead to the first atom of
-    the crystal, at 9 Å. Here graphs hold no such edges, and the network adds their
-    messages. Edges longer than the cutoff, by which ``on_isolated="nearest"`` joins an
-    atom that has no neighbours, are not heard.
+    For graphs with ``cutoff=8.0, max_neighbors=12``. The published graph gives each
+    atom twelve edges: where fewer neighbours are in reach, the rest lead to the first
+    atom of the crystal, at 9 Å. Here graphs hold no such edges, and the network adds
+    their messages. Edges longer than the cutoff, by which ``on_isolated="nearest"``
+    joins an atom that has no neighbours, are not heard.
 
     Batch norms keep the statistics of the training they come from, also while weights
     are trained on: a prediction depends on its crystal alone.
@@ -48,13 +44,26 @@ class PublishedCGCNN(CrystalNetwork):
     n_features : int, default=92
         Length of the vectors that elements come with.
     **shared
-        See ``CrystalNetwork``. A classifier has one output a class, its logit, and drops
-        features between the head's first two maps.
+        See ``CrystalNetwork``. A classifier has one target a class, its logit. The head
+        drops features behind its first map, where the published classifier does.
+
+    Attributes
+    ----------
+    cutoff : float
+        Reach in Å.
+    max_neighbors : int
+        Edges of each atom.
+    n_basis : int
+        Number of Gaussians, 0.2 Å apart.
 
     References
     ----------
     .. [1] T. Xie, J. C. Grossman, Phys. Rev. Lett. 120, 145301 (2018).
     """
+
+    cutoff: ClassVar[float] = 8.0
+    max_neighbors: ClassVar[int] = 12
+    n_basis: ClassVar[int] = 41
 
     def __init__(
         self,
@@ -66,23 +75,29 @@ class PublishedCGCNN(CrystalNetwork):
         n_features: int = 92,
         **shared,
     ) -> None:
+        self.head_dim, self.n_hidden = head_dim, n_hidden  # which make_head reads
         super().__init__(hidden_dim=hidden_dim, **shared)
-        self.cutoff = CUTOFF
         self.elements = ElementVectors(n_features, hidden_dim)
         # exp(-(d - c)^2 / spacing^2), as a standard deviation
-        self.basis = GaussianBasis(CUTOFF, N_BASIS, _SPACING / 2**0.5)
+        width = self.cutoff / (self.n_basis - 1) / 2**0.5
+        self.basis = GaussianBasis(self.cutoff, self.n_basis, width)
         self.convolutions = nn.ModuleList(
-            NormedConvolution(hidden_dim, N_BASIS) for _ in range(n_layers)
+            NormedConvolution(hidden_dim, self.n_basis) for _ in range(n_layers)
         )
-        self.head = SoftplusHead(hidden_dim, head_dim, n_hidden, self.n_outputs)
+
+    def make_head(self, n_targets: int, task_layers: int | None) -> nn.Module:
+        if task_layers is not None:
+            return super().make_head(n_targets, task_layers)
+        widths = self.hidden_dim, self.head_dim
+        return SoftplusHead(*widths, self.n_hidden, self.n_outputs)
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        heard = batch.distances <= CUTOFF + _SLACK
+        heard = batch.distances <= self.cutoff + _SLACK
         heard = heard.to(x.dtype).index_select(0, batch.distance_class)
         padding = Padding(
             first_atom=batch.atom_ptr[:-1].index_select(0, batch.crystal),
-            count=_n_missing(heard, batch),
+            count=(self.max_neighbors - _n_heard(heard, batch)).clamp(min=0),
             bond=self.basis(batch.distances.new_tensor([_PADDING_DISTANCE])),
         )
         bond = self.basis(batch.distances)
@@ -91,15 +106,15 @@ class PublishedCGCNN(CrystalNetwork):
         return x
 
     def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
-        # Features are dropped behind the head's first map, which may change their number.
-        weight = self.head.hidden.weight
+        # The published head drops features behind its first map, not before.
+        published = isinstance(self.head, SoftplusHead)
         return ThinnedNetworks(
             n_networks,
-            hidden_dim=weight.shape[0],
+            hidden_dim=self.head_dim if published else self.hidden_dim,
             dropout=self.dropout,
             dropout_conv=self.dropout_conv,
             seed=seed,
-            device=weight.device,
+            device=self.elements.linear.weight.device,
         )
 
 
@@ -249,11 +264,6 @@ class SoftplusHead(nn.Module):
         )
         self.out = nn.Linear(head_dim, n_outputs)
 
-    @property
-    def hidden_dim(self) -> int:
-        """Width F of the features."""
-        return self.hidden.in_features
-
     def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
         """Features (R, F) of crystals or atoms to outputs (R, K)."""
         return self._outputs(drop(self._hidden(x)))
@@ -274,9 +284,8 @@ class SoftplusHead(nn.Module):
         return self.out(x)
 
 
-def _n_missing(heard: Tensor, batch: GraphBatch) -> Tensor:
-    """How many neighbours each atom lacks of twelve, (N, 1); `heard` is of edges (E,)."""
+def _n_heard(heard: Tensor, batch: GraphBatch) -> Tensor:
+    """Sum over the edges (E,) of each atom, by how many each stands for, (N, 1)."""
     if batch.edge_weight is not None:
         heard = heard * batch.edge_weight
-    n_heard = segment_sum(heard[:, None], batch.edge_ptr, batch.target)
-    return (MAX_NEIGHBORS - n_heard).clamp(min=0)
+    return segment_sum(heard[:, None], batch.edge_ptr, batch.target)

