@@ -33,8 +33,8 @@ known, formulas = y.iloc[test].to_numpy(), np.asarray(crystals.groups)[test]
 print(f"{len(train)} crystals to train on, {len(test)} of other formulas to test on")
 
 # %%
-# Polymorphs share a formula, and differ in where their atoms are. What a network says of
-# their differences in energy shows what it makes of geometry.
+# Polymorphs share a formula, and differ in where their atoms are. What a network says
+# of their differences in energy shows what it makes of geometry.
 pairs = combinations(range(len(test)), 2)
 one, other = np.transpose([(i, j) for i, j in pairs if formulas[i] == formulas[j]])
 difference = known[one, 0] - known[other, 0]
@@ -62,8 +62,8 @@ for conv in COLORS:
 print(f"{len(rows)} networks trained in {perf_counter() - start:.0f} s\n")
 
 # %%
-# Of two polymorphs a network that sees composition alone must predict the same: it tells
-# them apart by nothing, and what it misses of their difference is all of it.
+# Of two polymorphs a network that sees composition alone must predict the same: it
+# tells them apart by nothing, and what it misses of their difference is all of it.
 columns = ["conv", "energy MAE", "gap MAE", "told apart by", "missed by"]
 table = pd.DataFrame(rows, columns=columns).groupby("conv", sort=False)
 mean = table.mean()

@@ -2,12 +2,13 @@
 Rock salt through a crystal graph network, by hand
 ==================================================
 
-Follow NaCl from its structure to one vector: atoms, distances, graph, a convolution
+Follow NaCl from its structure to one vector: atoms, graph, distances, a convolution
 worked out in numpy, and the mean over atoms.
 """
 
 # %%
-# The conventional cell: four sodium and four chlorine atoms, 2.82 Å apart.
+# **Atoms.** Each element has a vector of known properties, standardised over all
+# elements (electronegativity, radii, ...), and of its place in the periodic table.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,73 +17,83 @@ import torch
 from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.nn import CGCNN, GraphStore, element_features
+from skcrystal.nn import CGCNN, GraphStore, cosine_cutoff, element_features
 
-CUTOFF = 5.0  # Å
-salt = Structure.from_spacegroup(
-    "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
-)
+for symbol, z in {"Na": 11, "Cl": 17}.items():
+    print(symbol, element_features()[z, :4].round(2), "and 33 more")
 
 # %%
-# **Atoms.** Each element has a vector of known properties, standardised over all
-# elements, and of its place in the periodic table. Eight properties come first.
-properties = [
-    "electronegativity", "atomic radius", "van der Waals radius", "ionization energy",
-    "electron affinity", "Mendeleev number", "molar volume", "mass",
-]  # fmt: skip
-table = {symbol: element_features()[z] for symbol, z in {"Na": 11, "Cl": 17}.items()}
-for name, of_na, of_cl in zip(properties, *table.values(), strict=False):
-    print(f"{name:21s} Na {of_na:+.2f}  Cl {of_cl:+.2f}")
+# **Graph.** Atoms are joined to all within the cutoff, images in other cells included.
+# By symmetry two of the eight atoms of the cell can stand for all.
+cutoff, sites = 5.0, [[0, 0, 0], [0.5, 0.5, 0.5]]
+salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], sites)
+for reduce in (None, "symmetry"):
+    graph = CrystalGraphTransformer(cutoff=cutoff, reduce=reduce).transform([salt])
+    print(f"reduce={reduce}: {graph.n_atoms[0]} atoms, {graph.n_edges[0]} edges")
+of_na = slice(*graph.edge_ptr[:2])
+lengths, counts = graph.distance[of_na], graph.edge_multiplicity[of_na]
+is_na = graph.atomic_numbers[graph.neighbor[of_na]] == 11
+shells = [f"{n} {'Na' if na else 'Cl'}" for n, na in zip(counts, is_na, strict=True)]
+for shell, length in zip(shells, lengths, strict=True):
+    print(f"Na has {shell} at {length:.3f} Å")
 
 # %%
-# **Graph.** All neighbours within the cutoff, periodic images included: a cell of eight
-# atoms gives each of them 26. By symmetry only two atoms differ, and three distances.
-every = CrystalGraphTransformer(cutoff=CUTOFF, reduce=None).transform([salt])
-graph = CrystalGraphTransformer(cutoff=CUTOFF).transform([salt])
-print(f"\nall sites: {len(every.atomic_numbers)} atoms, {len(every.neighbor)} edges")
-print(f"merged: {len(graph.atomic_numbers)} atoms, {len(graph.neighbor)} edges")
-symbols = {11: "Na", 17: "Cl"}
-of_first = slice(*graph.edge_ptr[:2])
-center = symbols[graph.atomic_numbers[0]]
-neighbors = [symbols[z] for z in graph.atomic_numbers[graph.neighbor[of_first]]]
-lengths, counts = graph.distance[of_first], graph.edge_multiplicity[of_first]
-for symbol, length, count in zip(neighbors, lengths, counts, strict=True):
-    print(f"{center} has {count:2d} {symbol} at {length:.3f} Å")
-
-# %%
-# **Network.** Untrained, with a single convolution of 16 features.
+# **Network.** Untrained, with one convolution. A linear map of the elements' vectors
+# gives each atom its features x; Gaussians 0.2 Å apart give each distance its u.
 torch.manual_seed(0)
-network = CGCNN(
-    cutoff=CUTOFF, n_basis=26, n_layers=1, hidden_dim=16, n_targets=1, dropout=0.0,
-    pooling="mean",
-).eval()  # fmt: skip
-weights = {name: value.numpy() for name, value in network.state_dict().items()}
-x = {  # A linear map brings the vectors of elements to the width of the network.
-    symbol: weights["elements.of_features.weight"] @ vector
-    + weights["elements.of_features.bias"]
-    for symbol, vector in table.items()
-}
-
-# %%
-# **Distances.** Gaussians 0.2 Å apart turn a distance into a smooth vector.
-centers = np.linspace(0, CUTOFF, 26)
-
-
-def expand(distance):
-    return np.exp(-(((distance - centers) / 0.2) ** 2))
+sizes = {"n_basis": 26, "n_layers": 1, "hidden_dim": 16, "n_targets": 1, "dropout": 0}
+network = CGCNN(cutoff=cutoff, pooling="mean", **sizes).eval().requires_grad_(False)
+x = {s: network.elements(torch.tensor(z)).numpy() for s, z in [("Na", 11), ("Cl", 17)]}
+W, b = (parameter.numpy() for parameter in network.convolutions[0].joint.parameters())
+centers = np.linspace(0, cutoff, 26)
 
 
 # %%
-# **Convolution.** Each neighbour j of atom i sends ``sigmoid(f) * softplus(s)``, where f
-# and s are linear in ``[x_i, x_j, u_ij]``, and which fades out towards the cutoff. We
-# take all 26 neighbours, as pymatgen finds them.
+# **Convolution.** A neighbour adds ``sigmoid(f) * softplus(s)``, f and s linear in
+# ``[x_i, x_j, u_ij]``, and fades out towards the cutoff. Here pymatgen finds all 26.
 def convolve(site):
-    total = np.zeros(16)
-    for neighbor in salt.get_neighbors(site, CUTOFF):
-        d = neighbor.nn_distance
-        z = np.concatenate([x[site.species_string], x[neighbor.species_string], expand(d)])
-        joint = weights["convolutions.0.joint.weight"] @ z
-        f, s = np.split(joint + weights["convolutions.0.joint.bias"], 2)
-        fade = (np.cos(np.pi * d / CUTOFF) + 1) / 2
+    total, i = np.zeros(16), site.species_string
+    for neighbor in salt.get_neighbors(site, cutoff):
+        d, j = neighbor.nn_distance, neighbor.species_string
+        u = np.exp(-(((d - centers) / 0.2) ** 2))
+        f, s = np.split(W @ [*x[i], *x[j], *u] + b, 2)
+        fade = (np.cos(np.pi * d / cutoff) + 1) / 2
         total += fade * np.log1p(np.exp(s)) / (1 + np.exp(-f))
     return total
+
+
+by_hand = np.array([convolve(site) for site in salt])
+pointers = {k: getattr(graph, k) for k in ("atom_ptr", "edge_ptr", "distance_ptr")}
+batch = GraphStore(graph.columns(), **pointers).gather(np.array([0]))
+bond, fade = network.basis(batch.distances), cosine_cutoff(batch.distance, cutoff)
+atoms = network.elements(batch.atomic_numbers)
+layer = network.convolutions[0](atoms, bond, batch, fade).numpy()[graph.site_atom]
+
+# %%
+# **Pooling.** Messages are normalised, bent, and added to the atom. The crystal is the
+# mean over its atoms; merged ones count as often as there are sites.
+centred = by_hand - by_hand.mean(axis=1, keepdims=True)
+normed = centred / np.sqrt(by_hand.var(axis=1, keepdims=True) + 1e-5)
+after = [x[site.species_string] for site in salt] + normed / (1 + np.exp(-normed))
+pooled = after.mean(axis=0) - network.embed(batch).numpy()[0]
+off = abs(by_hand - layer).max(), abs(pooled).max()
+print("largest differences: convolution {:.0e}, crystal {:.0e}".format(*off))
+assert max(off) < 1e-5
+
+# %%
+# What sodium sees, how the network reads it, and what it makes of it.
+figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+colors = np.where(is_na, "#E69F00", "#0072B2")
+axes[0].bar_label(axes[0].bar(lengths, counts, width=0.2, color=colors), shells)
+for shell, color, marker, u in zip(shells, colors, "s^o", bond, strict=True):
+    axes[1].plot(centers, u, marker=marker, color=color, label=shell)
+axes[2].plot(layer[0], "o", color="0.7", markersize=10, label="layer, 3 merged edges")
+axes[2].plot(by_hand[0], "x", color="k", label="by hand, 26 neighbours")
+axes[0].set(xlabel="distance (Å)", ylabel="neighbours of Na", xlim=(0, 6), ylim=(0, 13))
+axes[1].set(xlabel="centre of Gaussian (Å)", ylabel="bond feature u")
+axes[2].set(xlabel="feature", ylabel="message to Na", xticks=range(0, 16, 3))
+axes[1].legend()
+axes[2].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=8)
+(output := Path("demo-output")).mkdir(exist_ok=True)
+figure.savefig(output / "nacl-by-hand.png", dpi=130)
+print(f"picture: {output / 'nacl-by-hand.png'}")
