@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -194,6 +194,12 @@ class AugmentedRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimato
 
     def _check_estimator(self) -> None:
         """Refuse what copies would not change, or would lead astray."""
+        if is_classifier(self.estimator):
+            raise ValueError(
+                f"estimator is a {type(self.estimator).__name__}, which predicts "
+                "classes; pass a regressor, or fit it on crystals and "
+                "skcrystal.graphs.augment_crystals(...) together."
+            )
         if isinstance(self.estimator, FrozenEstimator):
             raise ValueError(
                 "estimator is frozen, so that copies would not be learned from; pass "
