@@ -19,8 +19,10 @@ from .estimators import (
     MTCGCNNRegressor,
     SchNetClassifier,
     SchNetRegressor,
+    load_pretrained,
 )
 from .graphs import CrystalGraphs, CrystalGraphTransformer
+from .pretrained import predict
 from .uncertainty import CalibratedRegressor, uncertainty_metrics
 
 __version__ = "0.1.0"
@@ -48,5 +50,7 @@ __all__ = [
     "MTCGCNNRegressor",
     "SchNetClassifier",
     "SchNetRegressor",
+    "load_pretrained",
+    "predict",
     "uncertainty_metrics",
 ]

@@ -11,6 +11,7 @@ from ._gcn import GCNClassifier, GCNRegressor
 from ._megnet import MEGNetClassifier, MEGNetRegressor
 from ._mt_cgcnn import MTCGCNNRegressor
 from ._regressor import GNNRegressor
+from ._saving import load_pretrained
 from ._schnet import SchNetClassifier, SchNetRegressor
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "MTCGCNNRegressor",
     "SchNetClassifier",
     "SchNetRegressor",
+    "load_pretrained",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral
-from typing import Any, ClassVar
+from os import PathLike
+from typing import Any, ClassVar, Self
 
 from ..nn import CGCNN, CONVOLUTIONS, CrystalNetwork
 from ..utils._validation import Interval, StrOptions
 from ._base import GNNEstimator
 from ._classifier import GNNClassifier
+from ._from_checkpoint import estimator_from_checkpoint
 from ._regressor import GNNRegressor
 from ._sharing import share_parameters
 
@@ -90,6 +93,38 @@ class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
     (3, 2)
     """
 
+    @classmethod
+    def from_cgcnn_checkpoint(
+        cls, path: str | PathLike, atom_init: str | PathLike | Mapping
+    ) -> Self:
+        """Read a fitted model from weights that the original program wrote.
+
+        The network is the published one, number for number; ``warm_start=True`` trains
+        it on, and `fit` without that, or of a clone, trains the network of this class.
+        Predictions are NaN for crystals with elements that `atom_init` has not.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``*.pth.tar`` file, such as `skcrystal.datasets.fetch_cgcnn_checkpoint`
+            downloads. Nothing in it is run.
+        atom_init : str, Path or dict
+            The element vectors it was trained with: ``atom_init.json``, or what it
+            holds, a dict of atomic numbers to lists of numbers.
+
+        Returns
+        -------
+        CGCNNRegressor
+            Of one target, in the unit of the labels of its training.
+
+        Raises
+        ------
+        ValueError
+            If there is no such file, it is damaged or something else, or holds a
+            network for classes or for other graphs; or if `atom_init` does not fit.
+        """
+        return estimator_from_checkpoint(cls, path, atom_init)
+
 
 @share_parameters
 class CGCNNClassifier(CGCNNArchitecture, GNNClassifier):
@@ -120,3 +155,32 @@ class CGCNNClassifier(CGCNNArchitecture, GNNClassifier):
     >>> model.predict_proba(bunch.data[:3]).shape
     (3, 2)
     """
+
+    @classmethod
+    def from_cgcnn_checkpoint(
+        cls, path: str | PathLike, atom_init: str | PathLike | Mapping
+    ) -> Self:
+        """Read a fitted model from weights that the original program wrote.
+
+        As `CGCNNRegressor.from_cgcnn_checkpoint`, for weights of a classification.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``*.pth.tar`` file. Nothing in it is run.
+        atom_init : str, Path or dict
+            The element vectors it was trained with: ``atom_init.json``, or what it
+            holds, a dict of atomic numbers to lists of numbers.
+
+        Returns
+        -------
+        CGCNNClassifier
+            Of the classes 0 and 1; 1 is a metal in the published weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no such file, it is damaged or something else, or holds a
+            network for numbers or for other graphs; or if `atom_init` does not fit.
+        """
+        return estimator_from_checkpoint(cls, path, atom_init)

@@ -19,13 +19,16 @@ from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
 from ._moments import check_one_spread
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
+from ._saving import Saving
 from ._score import CrystalRegressorMixin
 from ._targets import check_targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
 
 
-class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator):
+class EnsembleRegressor(
+    MetaEstimatorMixin, Saving, CrystalRegressorMixin, BaseEstimator
+):
     """Deep ensemble: models that differ in their random numbers alone [1]_.
 
     Its prediction is their mean, its standard deviation their spread. What comes
@@ -75,6 +78,7 @@ class EnsembleRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator
     """
 
     _passes_graphs_on: ClassVar[bool] = True
+    _saved_state: ClassVar[tuple[str, ...]] = ("estimators_", "target_names_")
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "estimator": [BaseEstimator],

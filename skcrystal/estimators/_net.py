@@ -171,6 +171,22 @@ def release(net: GraphNet) -> None:
                 setattr(callback, name, None)
 
 
+def prediction_net(network: CrystalNetwork, device: torch.device) -> GraphNet:
+    """Make a net of a network trained elsewhere, as `release` leaves one."""
+    net = GraphNet(
+        network,
+        device=device,
+        criterion=torch.nn.L1Loss,
+        optimizer=torch.optim.AdamW,
+        train_split=None,
+        callbacks="disable",
+        verbose=0,
+    ).initialize()
+    net.module = type(net.module_)
+    net.module_.eval()
+    return net
+
+
 def history_frame(net: GraphNet) -> pd.DataFrame:
     """One row an epoch: losses (scaled), errors (in units), rate and seconds."""
     rows = []

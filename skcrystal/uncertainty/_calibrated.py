@@ -23,6 +23,7 @@ from ..estimators._prefix import (
     separate,
     transform,
 )
+from ..estimators._saving import Saving
 from ..estimators._score import CrystalRegressorMixin, check_n_targets
 from ..estimators._targets import Targets, check_targets, check_weights
 from ..utils._random import seed_estimator
@@ -33,7 +34,9 @@ _CENTRAL = 2 * norm.cdf(1) - 1  # 0.6827, what one standard deviation covers
 _FEWEST = 10  # labels of a target, below which a factor says little
 
 
-class CalibratedRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator):
+class CalibratedRegressor(
+    MetaEstimatorMixin, Saving, CrystalRegressorMixin, BaseEstimator
+):
     """Scale a regressor's standard deviations, target by target.
 
     Whatever gives standard deviations, by dropout, an ensemble or a Gaussian loss,
@@ -95,6 +98,12 @@ class CalibratedRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimat
         "random_state": ["random_state"],
     }
     _passes_graphs_on: ClassVar[bool] = True
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        "estimator_",
+        "scale_",
+        "n_calibration_",
+        "target_names_",
+    )
 
     def __init__(
         self,
