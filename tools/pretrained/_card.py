@@ -1,13 +1,17 @@
 """What the shipped model is worth on unseen formulas, and where it is weak."""
 
+import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pymatgen.core import Element
 from scipy.stats import spearmanr
-from skcrystal.pretrained import METAL_BELOW, metal_probability
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
+
+from skcrystal.datasets import load_pbe_prototypes
+from skcrystal.pretrained import METAL_BELOW, metal_probability
 
 _FEWEST = 60  # test crystals of a kind, below which its error says little
 _N_WORST = 5  # elements a target
@@ -51,7 +55,23 @@ def judge(model, metal, rows):
             "share_of_metals": float(is_metal.mean()),
         },
         "weak_spots": _weak_spots(error, rows),
+        "hypothetical": _hypothetical(model),
     }
+
+
+def _hypothetical(model):
+    """Errors on crystals that are mostly unstable, and computed otherwise."""
+    crystals = load_pbe_prototypes()
+    found = {"n_crystals": len(crystals.data)}
+    predicted = pd.DataFrame(model.predict(crystals.data), columns=model.target_names_)
+    for name in crystals.target_names:
+        error = predicted[name].to_numpy() - crystals.frame[name].to_numpy()
+        found[name] = {
+            "mae": float(np.abs(error).mean()),
+            "mean_error": float(error.mean()),
+            "spearman": float(spearmanr(predicted[name], crystals.frame[name])[0]),
+        }
+    return found
 
 
 def _weak_spots(error, rows):
@@ -93,19 +113,35 @@ def write_card(path, model, rows, findings):
     targets = findings["targets"]
     n_labels = rows.labels.iloc[rows.train].notna().sum()
     weak_spots = pd.DataFrame(findings["weak_spots"]).T
-    path.write_text(
-        template.format(
-            n_members=len(model.estimator_.estimator.estimators_),
-            metal_below=METAL_BELOW,
-            n_train=f"{len(rows.train):,}",
-            labels=", ".join(f"{name}: {n_labels[name]:,}" for name in targets),
-            n_calibration=f"{len(rows.calibration):,}",
-            n_test=f"{len(rows.test):,}",
-            targets=_table(pd.DataFrame(targets).T, UNITS),
-            weak_spots=_table(weak_spots, {}),
-            **findings["metal"],
-        )
+    text = template.format(
+        n_members=len(model.estimator_.estimator.estimators_),
+        metal_below=METAL_BELOW,
+        n_train=f"{len(rows.train):,}",
+        labels=", ".join(f"{name} {n_labels[name]:,}" for name in targets),
+        n_calibration=f"{len(rows.calibration):,}",
+        n_test=f"{len(rows.test):,}",
+        targets=_table(pd.DataFrame(targets).T, UNITS),
+        weak_spots=_table(weak_spots, {}),
+        hypothetical=findings["hypothetical"],
+        **findings["metal"],
     )
+    path.write_text(_wrapped(text))
+
+
+def _wrapped(text):
+    """Fill the lines of paragraphs and items, whatever numbers stand in them."""
+    blocks = []
+    for block in text.strip().split("\n\n"):
+        if block.startswith(("#", "|")):
+            blocks.append(block)
+            continue
+        items = [
+            " ".join(item.split()) for item in re.split(r"^(?=- )", block, flags=re.M)
+        ]
+        indent = "  " if block.startswith("- ") else ""
+        filled = [textwrap.fill(i, 88, subsequent_indent=indent) for i in items if i]
+        blocks.append("\n".join(filled))
+    return "\n\n".join(blocks) + "\n"
 
 
 def _table(frame, units):
