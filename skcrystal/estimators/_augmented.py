@@ -21,11 +21,14 @@ from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
 from ._inputs import holds_data
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
+from ._saving import Saving
 from ._score import CrystalRegressorMixin
 from ._targets import check_targets, check_weights
 
 
-class AugmentedRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimator):
+class AugmentedRegressor(
+    MetaEstimatorMixin, CrystalRegressorMixin, Saving, BaseEstimator
+):
     """Train on crystals and on perturbed copies of them, with the same labels.
 
     Copies are made once, before training. They have no symmetry, so that none of their
@@ -78,6 +81,8 @@ class AugmentedRegressor(MetaEstimatorMixin, CrystalRegressorMixin, BaseEstimato
     >>> model.fit(X[:64], y[:64]).predict(X[:3]).shape
     (3, 2)
     """
+
+    _saved_state: ClassVar[tuple[str, ...]] = ("estimator_", "target_names_")
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "estimator": [BaseEstimator],
