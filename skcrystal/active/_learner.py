@@ -14,9 +14,10 @@ import numpy as np
 from modAL.models import ActiveLearner as _ModalLearner
 from modAL.models import CommitteeRegressor as _ModalCommittee
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 
+from ..estimators._classes import check_classes
 from ..estimators._targets import check_targets
 from ..utils._rows import stack, take
 from ._query import QueriesCrystals
@@ -33,14 +34,15 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
     Parameters
     ----------
     estimator : estimator
-        A regressor or a pipeline that ends in one; trained in place.
+        A regressor or classifier, or a pipeline that ends in one; trained in place.
     query_strategy : callable, default=max_std
         ``strategy(learner, X_pool, n_instances=1, ...)``, from `skcrystal.active`,
-        from modAL, or your own.
+        from modAL, or your own. For a classifier, one that asks for probabilities,
+        such as ``modAL.uncertainty.uncertainty_sampling``, or for none.
     X_training : sequence of n crystals or graphs, optional
         What is known at the start; the estimator is fitted on it at once.
     y_training : array-like of shape (n,) or (n, n_targets), optional
-        Labels; NaN where one was not measured.
+        Labels; NaN where one was not measured. For a classifier, (n,): a class each.
     bootstrap_init : bool, default=False
         Whether the first fit sees crystals drawn with replacement.
     on_transformed : bool, default=False
@@ -94,7 +96,7 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
         self.random_state = random_state
         self._random = check_random_state(random_state)
         if X_training is not None:
-            _check_labels(X_training, y_training)
+            _check_labels(estimator, X_training, y_training)
         super().__init__(
             estimator,
             query_strategy,
@@ -123,13 +125,13 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
         -------
         self : ActiveLearner
         """
-        _check_labels(X, y)
+        _check_labels(self.estimator, X, y)
         self._fit(X, y, bootstrap, fit_kwargs)
         self.X_training, self.y_training = X, y
         return self
 
     def _add_training_data(self, X: Any, y: Any) -> None:
-        _check_labels(X, y)
+        _check_labels(self.estimator, X, y)
         if self.X_training is None:
             self.X_training, self.y_training = X, y
             return
@@ -207,7 +209,10 @@ class CommitteeRegressor(QueriesCrystals, _ModalCommittee):
         return np.stack(votes, axis=1)
 
 
-def _check_labels(X: Any, y: Any) -> None:
+def _check_labels(estimator: BaseEstimator, X: Any, y: Any) -> None:
     if y is None:
         raise ValueError("y is None, but crystals are taught with labels.")
-    check_targets(y, len(X), allow_empty=True)
+    if is_classifier(estimator):
+        check_classes(y, len(X))
+    else:
+        check_targets(y, len(X), allow_empty=True)

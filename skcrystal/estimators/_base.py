@@ -96,6 +96,10 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         """What else watches over training."""
         return []
 
+    def _describe(self, targets: Targets) -> dict[str, Any]:
+        """What a training set was, for whoever reads of the model later."""
+        return targets.summary()
+
     def _finish(self) -> None:
         """Keep what training has found beside weights."""
 
@@ -154,13 +158,13 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         goes_on = start is not None and start.goes_on
         if goes_on:
             self._check_goes_on(targets)
-        # Taken off first and set last: training that fails leaves no fitted model.
-        self.__dict__.pop("net_", None)
         elements = _elements(graphs, kept[label_weights[kept].any(axis=1)])
         if not goes_on:
             n_sites = graphs.n_sites[kept]
             self._learn_scale(targets[kept], label_weights[kept], n_sites)
             self._architecture = self._architecture_for(targets)
+        # Set last again: training that fails leaves no fitted model.
+        self.__dict__.pop("net_", None)
         if start is None:
             self.graph_settings_ = graphs.settings
             self.cutoff_ = _reach(graphs)
@@ -188,7 +192,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         self._mc_seed = int(random.randint(2**31 - 1))
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
-        self._training_set = targets[kept].summary()
+        self._training_set = self._describe(targets[kept])
         self._finish()
         return self
 

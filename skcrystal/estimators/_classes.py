@@ -1,32 +1,31 @@
-"""Labels of classifiers: classes, and their numbers."""
+"""Labels of classifiers: classes, their numbers, and how much each counts."""
 
 from __future__ import annotations
 
+import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
 
-def read_classes(y: Any, n_crystals: int) -> tuple[NDArray, NDArray[np.int64], str]:
-    """Check labels of n crystals and number their classes.
+def check_classes(y: Any, n_crystals: int) -> NDArray:
+    """Check labels of n crystals, each of which is a class.
 
     Returns
     -------
-    classes : ndarray of shape (n_classes,)
-        Sorted.
-    numbers : ndarray of shape (n,)
-        The place of each label among them.
-    name : str
-        Of the target: a Series' own, or that of a frame's column.
+    ndarray of shape (n,)
+        Text, numbers or booleans, which can be sorted.
 
     Raises
     ------
     ValueError
-        If `y` is missing or of the wrong length or shape, a label is missing, there
-        is one class alone, or labels are numbers with fractions.
+        If `y` is missing or of the wrong length or shape, a label is missing, or
+        labels are numbers with fractions, or partly text and partly numbers.
     """
     if y is None:
         raise ValueError("y is None, but a classifier needs labels to fit.")
@@ -39,9 +38,10 @@ def read_classes(y: Any, n_crystals: int) -> tuple[NDArray, NDArray[np.int64], s
     missing = np.flatnonzero(pd.isna(labels))
     if len(missing):
         raise ValueError(
-            f"y[{missing[0]}] is {labels[missing[0]]!r}; a classifier needs a class "
-            "for every crystal: leave crystals without one out."
+            f"{_entry(labels, missing[0])}; a classifier needs a class for every "
+            "crystal: leave crystals without one out."
         )
+    labels = _of_one_kind(labels)
     try:
         check_classification_targets(labels)
     except ValueError as error:
@@ -49,54 +49,158 @@ def read_classes(y: Any, n_crystals: int) -> tuple[NDArray, NDArray[np.int64], s
             f"y holds no classes ({error}) A regressor predicts numbers; for classes, "
             "compare them with a threshold first, such as y > 0.025."
         ) from error
-    try:
-        classes, numbers = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise ValueError(
-            f"y mixes labels that cannot be sorted ({error}); make all of them text, "
-            "or all numbers."
-        ) from error
-    if len(classes) < 2:
-        raise ValueError(
-            f"y has one class alone, {classes.tolist()[0]!r}; a classifier needs two."
-        )
-    if hasattr(y, "columns"):
-        name = str(y.columns[0])
-    else:
-        name = str(getattr(y, "name", None) or "class")
-    return classes, numbers, name
+    return labels
 
 
-def class_numbers(y: Any, classes: NDArray) -> NDArray[np.int64]:
-    """Place of each label among classes that a model was fitted on.
+def number_classes(
+    labels: NDArray, known: NDArray | None = None
+) -> tuple[NDArray, NDArray[np.int64]]:
+    """Number the classes of checked labels (n,).
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    known : ndarray of shape (n_classes,), optional
+        The classes that a model was fitted on, if it is to be trained on; `labels` may
+        then lack some of them.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    numbers : ndarray of shape (n,)
+        The place of each label among them.
 
     Raises
     ------
     ValueError
-        If one is not among them.
+        If there is one class alone, or a label is not among those known.
     """
-    labels = _column(y)
-    unknown = np.flatnonzero(~np.isin(labels, classes))
-    if len(unknown):
+    if known is None:
+        classes, numbers = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y has one class alone, {classes.tolist()[0]!r}; a classifier needs "
+                "crystals of two or more."
+            )
+        return classes, numbers
+    places = {label: k for k, label in enumerate(known.tolist())}
+    numbers = np.array([places.get(label, -1) for label in labels.tolist()])
+    if (numbers < 0).any():
         raise ValueError(
-            f"y[{unknown[0]}] is {labels[unknown[0]]!r}, but the model was fitted on "
-            f"the classes {', '.join(map(repr, classes.tolist()))}; set "
-            'warm_start="trunk" to give it a new head for others.'
+            f"{_entry(labels, np.argmin(numbers))}, but the model was fitted on the "
+            f'classes {listed(known)}; set warm_start="trunk" to give it a new head '
+            "for others."
         )
-    return np.searchsorted(classes, labels)
+    return known, numbers
+
+
+def weigh_classes(
+    class_weight: Any, classes: NDArray, numbers: NDArray, weights: NDArray
+) -> NDArray[np.float64]:
+    """Factor of each class by the parameter `class_weight`.
+
+    Parameters
+    ----------
+    class_weight : {"balanced"}, dict or None
+    classes : ndarray of shape (n_classes,)
+    numbers : ndarray of shape (n,)
+        The class of each crystal.
+    weights : ndarray of shape (n,)
+        Of crystals. One of weight 2 counts as two, also where classes are balanced.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a dict names a class that there is not, or has a weight that is not positive.
+    """
+    factors = np.ones(len(classes))
+    if class_weight is None:
+        return factors
+    if isinstance(class_weight, dict):
+        places = {label: k for k, label in enumerate(classes.tolist())}
+        for key, weight in class_weight.items():
+            if key not in places:
+                raise ValueError(
+                    f"class_weight names the class {key!r}, but y has only "
+                    f"{listed(classes)}."
+                )
+            if not (isinstance(weight, Real) and np.isfinite(weight) and weight > 0):
+                raise ValueError(
+                    f"class_weight of {key!r} is {weight!r}; it must be a positive "
+                    "number. Leave crystals out that shall not count."
+                )
+            factors[places[key]] = weight
+        return factors
+    totals = np.bincount(numbers, weights, minlength=len(classes))
+    there = totals > 0
+    factors[there] = totals.sum() / (there.sum() * totals[there])
+    return factors
+
+
+def name_of(y: Any) -> str:
+    """Name of what is classified: a Series' own, or that of a frame's column."""
+    if hasattr(y, "columns"):
+        return str(y.columns[0])
+    name = getattr(y, "name", None)
+    return "class" if name is None else str(name)
+
+
+def listed(classes: NDArray) -> str:
+    """Classes for a message."""
+    return ", ".join(map(repr, classes.tolist()))
 
 
 def _column(y: Any) -> NDArray:
-    labels = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    """Labels as they were given, missing ones among them, of shape (n,)."""
+    if np.ma.isMaskedArray(y):
+        labels = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
+    elif hasattr(y, "to_numpy"):
+        labels = y.to_numpy()
+    elif isinstance(y, np.ndarray):
+        labels = y
+    else:  # of a list with text numpy would make text of all, of a NaN, too
+        labels = np.asarray(y, dtype=object)
     if labels.ndim == 2 and labels.shape[1] == 1:
+        warnings.warn(
+            f"y is a column of shape {labels.shape}, where a class a crystal, (n,), is "
+            "expected; give y.ravel(), or of a DataFrame its column.",
+            DataConversionWarning,
+            stacklevel=5,  # what has called `fit`
+        )
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(
-            f"y has shape {labels.shape}; a class a crystal, (n,), is expected."
+            f"y has shape {labels.shape}; a class a crystal, (n,), is expected. For "
+            "several properties, fit a classifier for each."
         )
-    if labels.dtype == object and len(labels) and not pd.isna(labels).any():
-        # Strings of pandas and others: as numpy knows them, so that all can be sorted.
-        kinds = {type(label) for label in labels}
-        if kinds <= {str, np.str_}:
-            labels = labels.astype(np.str_)
     return labels
+
+
+def _of_one_kind(labels: NDArray) -> NDArray:
+    """Give objects the type of numpy that they have in common."""
+    if labels.dtype != object:
+        return labels
+    for kind in (str, (bool, np.bool_), (Real, np.bool_)):
+        is_kind = [isinstance(label, kind) for label in labels]
+        if all(is_kind):
+            return np.array(labels.tolist())
+        if any(is_kind) and kind is str:
+            others = is_kind.index(False), is_kind.index(True)
+            first, second = (_entry(labels, i) for i in sorted(others))
+            raise ValueError(
+                f"{first}, but {second}: classes cannot be partly text; make all of "
+                "them text, or all numbers."
+            )
+    return labels
+
+
+def _entry(labels: NDArray, i: int) -> str:
+    label = labels[i]
+    if isinstance(label, np.generic):
+        label = label.item()  # numpy's own would read "np.str_('metal')"
+    return f"y[{i}] is {label!r}"

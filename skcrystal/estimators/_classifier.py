@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
+from ..graphs import CrystalGraphs
 from ..nn import ClassLoss
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
 from ._callbacks import ClassErrors
-from ._classes import class_numbers, read_classes
+from ._classes import check_classes, listed, name_of, number_classes, weigh_classes
 from ._moments import drops
 from ._parameters import SharedParameters
 from ._targets import Targets
@@ -28,8 +28,9 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     Parameters
     ----------
     class_weight : {"balanced"}, dict or None, default=None
-        How much crystals of each class count: alike; as a dict from classes to weights
-        says; or so that all classes together count alike.
+        How much a crystal of each class counts: all alike; as a dict from classes to
+        weights says, and one where it says nothing; or with "balanced" so much that
+        each class as a whole counts alike. Multiplies `sample_weight`.
 
     Attributes
     ----------
@@ -68,7 +69,8 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         ValueError
             If graphs were made otherwise than those of `fit`.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        graphs = self._check_predict(X)
+        return self.classes_[self._logits(graphs).argmax(axis=1)]
 
     def predict_proba(
         self, X: Any, return_std: bool = False
@@ -107,14 +109,37 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
             )
         graphs = self._check_predict(X)
         if not return_std:
-            logits = self._run(graphs, lambda network, batch: network(batch))
-            return softmax(logits.astype(np.float64), axis=1)
+            return softmax(self._logits(graphs), axis=1)
         samples = softmax(self._sample(graphs).astype(np.float64), axis=2)
         return samples.mean(axis=1), samples.std(axis=1, ddof=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
-        """Logarithm of `predict_proba`, of shape (m, n_classes)."""
-        return np.log(self.predict_proba(X))
+        """Predict the logarithm of the probability of each class.
+
+        It is finite, also where the probability is too small for a number.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals or PyG Data
+            Crystals are turned into graphs as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (m, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If the model was not fitted.
+        ValueError
+            If graphs were made otherwise than those of `fit`.
+        """
+        return log_softmax(self._logits(self._check_predict(X)), axis=1)
+
+    def _logits(self, graphs: CrystalGraphs) -> NDArray[np.float64]:
+        logits = self._run(graphs, lambda network, batch: network(batch))
+        return logits.astype(np.float64)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -124,23 +149,19 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     # What the fit path asks for
 
     def _read_labels(self, y: Any, n_crystals: int) -> Targets:
-        classes, numbers, name = read_classes(y, n_crystals)
-        if self.warm_start is True and "net_" in vars(self):
-            classes, numbers = self.classes_, class_numbers(y, self.classes_)
-        # Set with the scale, once all is checked.
-        self._found_classes = classes
-        return Targets(numbers[:, None].astype(np.float64), [name], True)
+        labels = check_classes(y, n_crystals)
+        goes_on = self.warm_start is True and "net_" in vars(self)
+        # Become the model's with the scale, once all is checked.
+        self._found_classes, numbers = number_classes(
+            labels, self.classes_ if goes_on else None
+        )
+        return Targets(numbers[:, None].astype(np.float64), [name_of(y)], True)
 
     def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
         numbers = targets.values[:, 0].astype(np.int64)
-        classes = self._found_classes
-        factors = np.ones(len(classes))
-        if self.class_weight is not None:
-            here = np.unique(numbers)
-            _check_class_weight(self.class_weight, classes)
-            factors[here] = compute_class_weight(
-                self.class_weight, classes=classes[here], y=classes[numbers]
-            )
+        factors = weigh_classes(
+            self.class_weight, self._found_classes, numbers, weights
+        )
         return (weights * factors[numbers])[:, None]
 
     def _check_goes_on(self, targets: Targets) -> None:
@@ -149,18 +170,18 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     def _learn_scale(
         self, targets: Targets, label_weights: NDArray, n_sites: NDArray
     ) -> None:
-        self.classes_ = self._found_classes
-        self.target_names_ = targets.names
-        missing = np.setdiff1d(
-            np.arange(len(self.classes_)), targets.values[label_weights > 0]
-        )
+        classes = self._found_classes
+        there = targets.values[label_weights > 0].astype(np.int64)
+        missing = np.setdiff1d(np.arange(len(classes)), there)
         if len(missing):
             raise ValueError(
-                f"nothing is left to train the class {self.classes_[missing[0]]!r} on: "
-                "all its crystals have sample_weight 0 or were held back; check "
+                f"nothing is left to train the class {listed(classes[missing[:1]])} "
+                "on: all its crystals have sample_weight 0 or were held back; check "
                 "sample_weight, lower `validation_fraction`, or set "
                 "early_stopping=False."
             )
+        self.classes_ = classes
+        self.target_names_ = targets.names
 
     def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
         return targets.values
@@ -179,17 +200,11 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     def _error_callback(self) -> Callback:
         return ClassErrors()
 
+    def _describe(self, targets: Targets) -> dict[str, Any]:
+        counts = np.bincount(targets.values[:, 0].astype(np.int64))
+        pairs = zip(self.classes_.tolist(), counts.tolist(), strict=False)
+        classes = {str(name): count for name, count in pairs}
+        return {"n_crystals": len(targets.values), "classes": classes}
 
-def _check_class_weight(class_weight: Any, classes: NDArray) -> None:
-    if isinstance(class_weight, dict):
-        for key, weight in class_weight.items():
-            if key not in classes:
-                raise ValueError(
-                    f"class_weight names the class {key!r}, but y has only "
-                    f"{', '.join(map(repr, classes.tolist()))}."
-                )
-            if not (np.isfinite(weight) and weight > 0):
-                raise ValueError(
-                    f"class_weight of {key!r} is {weight!r}; it must be a positive "
-                    "number."
-                )
+    def _finish(self) -> None:
+        del self._found_classes

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from modAL.disagreement import max_std_sampling
 from modAL.models import ActiveLearner as ModalLearner
+from modAL.uncertainty import entropy_sampling, margin_sampling, uncertainty_sampling
 from numpy.testing import assert_allclose, assert_array_equal
 from pymatgen.core import Lattice, Structure
 from sklearn.base import BaseEstimator, RegressorMixin, clone
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from skcrystal import (
     ActiveLearner,
+    CGCNNClassifier,
     CGCNNRegressor,
     CrystalGraphs,
     CrystalGraphTransformer,
@@ -559,3 +561,51 @@ def test_strategy_of_modal_with_a_committee(model, small, n):
     )
     rows, crystals = committee.query(structures[20:], n_instances=n)
     assert len(rows) == len(crystals) == n
+
+
+class TestClassifier:
+    """Classes are taught, and asked for where the model is not sure of them."""
+
+    @pytest.fixture
+    def classifier(self):
+        return CGCNNClassifier(hidden_dim=8, n_layers=2, max_epochs=2, random_state=0)
+
+    @pytest.fixture
+    def opens(self, small):
+        return np.where(small[1][:, 1] > 0.025, "insulator", "metal")
+
+    @pytest.mark.parametrize("container", CONTAINERS)
+    def test_modals_strategies_ask_where_classes_are_even(
+        self, classifier, small, opens, container
+    ):
+        X = CONTAINERS[container](small[0])
+        learner = ActiveLearner(
+            classifier, uncertainty_sampling, X_training=X[:20], y_training=opens[:20]
+        )
+        sure = np.abs(learner.predict_proba(X[20:])[:, 0] - 0.5)
+        rows, crystals = learner.query(X[20:], n_instances=3)
+        assert set(rows) == set(np.argsort(sure)[:3])
+        learner.teach(crystals, opens[20:][rows])
+        assert_array_equal(learner.y_training, np.r_[opens[:20], opens[20:][rows]])
+        assert 0 <= learner.score(X, opens) <= 1
+
+    @pytest.mark.parametrize("strategy", [entropy_sampling, margin_sampling, k_center])
+    def test_other_strategies(self, classifier, small_graphs, opens, strategy):
+        learner = ActiveLearner(
+            make_pipeline(classifier),
+            strategy,
+            X_training=small_graphs[:20],
+            y_training=opens[:20],
+        )
+        assert len(learner.query(small_graphs[20:], n_instances=3)[0]) == 3
+
+    def test_a_lesson_may_hold_one_class_and_none_that_is_missing(
+        self, classifier, small_graphs, opens
+    ):
+        learner = ActiveLearner(
+            classifier, X_training=small_graphs[:20], y_training=opens[:20].tolist()
+        )
+        learner.teach(small_graphs[20:22], ["metal", "metal"])
+        with pytest.raises(ValueError, match=r"y\[1\] is nan"):
+            learner.teach(small_graphs[22:24], ["metal", np.nan])
+        assert len(learner.X_training) == len(learner.y_training) == 22

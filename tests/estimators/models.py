@@ -1,12 +1,19 @@
-"""The list of estimators that every common test runs over."""
+"""The lists of estimators that every common test runs over."""
 
 from skcrystal import (
+    AngularCoGNClassifier,
     AngularCoGNRegressor,
+    CGCNNClassifier,
     CGCNNRegressor,
+    CoGNClassifier,
     CoGNRegressor,
     CrystalGraphTransformer,
+    GCNClassifier,
     GCNRegressor,
+    MEGNetClassifier,
     MEGNetRegressor,
+    MTCGCNNRegressor,
+    SchNetClassifier,
     SchNetRegressor,
 )
 
@@ -19,7 +26,17 @@ MODELS = [
     CoGNRegressor(**QUICK, edge_dim=8),
     GCNRegressor(**QUICK),
     MEGNetRegressor(**QUICK),
+    MTCGCNNRegressor(**QUICK),
     SchNetRegressor(**QUICK),
+]
+
+CLASSIFIERS = [
+    AngularCoGNClassifier(**QUICK, edge_dim=8, n_channels=4),
+    CGCNNClassifier(**QUICK),
+    CoGNClassifier(**QUICK, edge_dim=8),
+    GCNClassifier(**QUICK),
+    MEGNetClassifier(**QUICK),
+    SchNetClassifier(**QUICK),
 ]
 
 
