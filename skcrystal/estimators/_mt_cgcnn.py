@@ -21,7 +21,7 @@ class MTCGCNNArchitecture(CGCNNArchitecture):
         What the networks of the targets share: all message passing, with a head of its
         own for each target; or nothing, but the weights of their trunks are pulled
         towards each other. Soft sharing takes as long as a network for each target.
-    sharing_strength : float, default=0.001
+    sharing_strength : float, default=0.0001
         Of soft sharing: times the squared distance of the trunks from their mean, it is
         added to the loss. ``train_loss`` contains it.
     n_task_layers : int, default=1
@@ -38,7 +38,7 @@ class MTCGCNNArchitecture(CGCNNArchitecture):
         self,
         *,
         sharing: str = "hard",
-        sharing_strength: float = 1e-3,
+        sharing_strength: float = 1e-4,
         n_task_layers: int = 1,
         **shared: Any,
     ) -> None:
@@ -71,9 +71,7 @@ class MTCGCNNArchitecture(CGCNNArchitecture):
         return {**super()._outputs(), "task_layers": self.n_task_layers}
 
     def _trunk_kind(self) -> str:
-        # Hard sharing changes the head alone.
-        kind = CGCNNArchitecture if self.sharing == "hard" else TaskNetworks
-        return kind.__name__
+        return CGCNNArchitecture.__name__
 
 
 @share_parameters

@@ -66,8 +66,9 @@ class SharedParameters(BaseEstimator):
         are made as its were. Of an ensemble, `random_state` picks a member. Unlike the
         state of `warm_start`, it outlives ``clone``, and so works in cross-validation.
     freeze : {"trunk", None}, default=None
-        Train the head alone, on the trunk of `pretrained` or of the last fit. Takes a
-        third of the time, and is best with few labels.
+        Train the head alone, on the trunk of `pretrained` or of the last fit. Takes
+        half the time; best with few labels of what the trunk was trained for, or of
+        what is near to that.
     device : str or torch.device, default="auto"
         Where to compute; "auto" takes a CUDA device if there is one.
     data_parallel : bool, default=False

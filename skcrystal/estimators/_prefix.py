@@ -12,6 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 from ..graphs import CrystalGraphs
 from ._base import GNNEstimator
 from ._inputs import as_graphs
+from ._start import graphs_before
 
 
 def separate(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstimator]:
@@ -110,13 +111,10 @@ def ready(final: BaseEstimator, X: Any) -> Any:
     if isinstance(final, FrozenEstimator):
         final = final.estimator
     if isinstance(final, GNNEstimator) and not isinstance(X, CrystalGraphs):
-        # A fitted model knows how its graphs were made.
-        settings = getattr(final, "graph_settings_", None)
+        # A fitted model knows how its graphs were made, or those of `pretrained`.
+        settings, known = graphs_before(final)
         return as_graphs(
-            X,
-            settings=settings,
-            vectors=final._needs_vectors,
-            build=settings is not None or not hasattr(final, "net_"),
+            X, settings=settings, vectors=final._needs_vectors, build=known
         )
     return X
 

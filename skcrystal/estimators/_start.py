@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import check_is_fitted
+from sklearn.pipeline import Pipeline
 
 from ..graphs import GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
@@ -62,17 +61,18 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
     Raises
     ------
     ValueError
-        If `pretrained` is no fitted model of this architecture, or `freeze` is set
-        though there is nothing trained to keep.
+        If `pretrained` is no fitted model of this architecture, the last fit's network
+        is not, or `freeze` is set though there is nothing trained to keep.
     """
-    if model.warm_start and "net_" in vars(model):
-        goes_on = model.warm_start is True
-        network = model.net_.module_
-        # Training that fails must leave the old network to nobody.
-        return _start(model, network if goes_on else copy.deepcopy(network), goes_on)
+    if model.warm_start and _is_trained(model):
+        if model.warm_start is True:
+            return _start(model, model.net_.module_, True)
+        _check_trunk(model, model, "the last fit left")
+        return _start(model, _trunk_for(model, model), False)
     if model.pretrained is not None:
-        source = _of_architecture(model, _pick(_load(model.pretrained), random))
-        return _start(source, copy.deepcopy(source.net_.module_), False)
+        source = _source(model, random)
+        _check_trunk(model, source, f"pretrained is a {type(source).__name__} with")
+        return _start(source, _trunk_for(model, source), False)
     if model.freeze is not None:
         raise ValueError(
             f"freeze={model.freeze!r} keeps what was trained before, but this "
@@ -82,60 +82,112 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
     return None
 
 
+def graphs_before(model: GNNEstimator) -> tuple[GraphSettings | None, bool]:
+    """How graphs for a model's next fit, or its predictions, were made before.
+
+    Returns
+    -------
+    settings : GraphSettings or None
+        Those of the model's last fit or of `pretrained`; None if there was neither, or
+        nobody knows.
+    known : bool
+        False if there were graphs of which nobody knows.
+    """
+    if _is_trained(model):
+        settings = model.graph_settings_
+    elif model.pretrained is not None:
+        # All members of an ensemble have read the same graphs.
+        settings = _source(model, np.random.RandomState(0)).graph_settings_
+    else:
+        return None, True
+    return settings, settings is not None
+
+
 def _start(source: GNNEstimator, network: Any, goes_on: bool) -> Start:
     return Start(
         network, goes_on, source.graph_settings_, source.cutoff_, source.elements_
     )
 
 
-def _load(pretrained: str | Path | FrozenEstimator) -> Any:
+def _trunk_for(model: GNNEstimator, source: GNNEstimator) -> Any:
+    """Copy of a network: training must not change the source's.
+
+    Nor may training that fails leave a changed one to the model.
+    """
+    network = copy.deepcopy(source.net_.module_)
+    if isinstance(network, TaskNetworks):
+        network.strength = model.get_params()["sharing_strength"]
+    return network
+
+
+def _source(model: GNNEstimator, random: np.random.RandomState) -> GNNEstimator:
+    """The fitted model of `pretrained`; of several, one at random."""
+    from ._base import GNNEstimator
+
+    found = _load(model.pretrained)
+    while not isinstance(found, GNNEstimator):
+        name = type(found).__name__
+        if isinstance(found, FrozenEstimator):
+            found = found.estimator
+        elif isinstance(found, Pipeline):
+            found = found.steps[-1][1]
+        elif hasattr(found, "estimators_"):
+            found = found.estimators_[random.randint(len(found.estimators_))]
+        elif hasattr(found, "estimator_"):
+            found = found.estimator_
+        elif hasattr(found, "best_estimator_"):
+            found = found.best_estimator_
+        elif hasattr(found, "estimator"):
+            raise ValueError(f"pretrained holds a {name} that is not fitted.")
+        else:
+            raise ValueError(f"pretrained holds a {name}, which has no graph network.")
+    if not _is_trained(found):
+        raise ValueError(
+            f"pretrained holds a {type(found).__name__} that is not fitted."
+        )
+    return found
+
+
+def _load(pretrained: str | PathLike | FrozenEstimator) -> Any:
     if isinstance(pretrained, FrozenEstimator):
-        return pretrained.estimator
+        return pretrained
     from ._saving import load_pretrained
 
     return load_pretrained(pretrained)
 
 
-def _pick(model: Any, random: np.random.RandomState) -> Any:
-    """The graph network of a model; of several, one at random."""
-    from ._prefix import separate
-
-    while True:
-        model = separate(model)[1]
-        if isinstance(model, FrozenEstimator):
-            model = model.estimator
-        elif hasattr(model, "estimators_"):
-            model = model.estimators_[random.randint(len(model.estimators_))]
-        elif hasattr(model, "estimator_"):
-            model = model.estimator_
-        else:
-            return model
+def _is_trained(model: GNNEstimator) -> bool:
+    return "net_" in vars(model)
 
 
-def _of_architecture(model: GNNEstimator, source: Any) -> GNNEstimator:
-    """Check that a network can be the trunk of a model's."""
-    from ._base import GNNEstimator
+def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
+    """Check that the trunk of a network is what a model's parameters ask for.
 
-    if not isinstance(source, GNNEstimator):
-        raise ValueError(
-            f"pretrained holds a {type(source).__name__}, which has no graph network."
-        )
-    try:
-        check_is_fitted(source, "net_")
-    except NotFittedError as error:
-        raise ValueError(
-            f"pretrained holds a {type(source).__name__} that is not fitted."
-        ) from error
+    Parameters
+    ----------
+    model : GNNEstimator
+    source : GNNEstimator
+        Fitted. Its parameters may have been changed since.
+    found : str
+        Begins the message.
+    """
     if source._trunk_kind() != model._trunk_kind():
         raise ValueError(
-            f"pretrained is a {type(source).__name__}, whose network a "
-            f"{type(model).__name__} cannot start from; the architectures differ."
+            f"{found} a network that a {type(model).__name__} cannot start from; the "
+            "architectures differ."
         )
-    wanted = model._get_architecture()
-    for name, value in source._architecture.items():
+    was, wanted = source._architecture, model._get_architecture()
+    # Those without the parameter have one trunk for all targets, as hard sharing has.
+    has, asked = (parameters.get("sharing", "hard") for parameters in (was, wanted))
+    if has != asked:
+        raise ValueError(
+            f"{found} a network of sharing={has!r}, but this {type(model).__name__} "
+            f"asks for sharing={asked!r}; one trunk for all targets cannot become one "
+            "for each, nor the other way round."
+        )
+    for name, value in was.items():
         if name not in _NOT_OF_THE_TRUNK and value != wanted.get(name, value):
             raise ValueError(
-                f"pretrained has a network of {name}={value!r}, but {name}="
-                f"{wanted[name]!r} was asked for; set {name}={value!r}."
+                f"{found} a network of {name}={value!r}, but {name}={wanted[name]!r} "
+                f"was asked for; set {name}={value!r}."
             )
-    return source
