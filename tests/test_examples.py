@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -62,6 +63,86 @@ def test_active_learning_learns(tmp_path):
     assert told.count("labels saved at random's last error") == 2
     for name in ("learning-curves.png", "queried.png"):
         assert_picture(tmp_path / "demo-output" / name)
+
+
+def test_rock_salt_by_hand_is_what_the_network_computes(tmp_path):
+    told = run("plot_nacl_by_hand.py", tmp_path)
+    assert "reduce=None: 8 atoms, 208 edges" in told
+    assert "reduce=symmetry: 2 atoms, 6 edges" in told
+    shells = re.findall(r"Na has (\d+ \w+) at (\d\.\d+) Å", told)
+    assert shells == [("6 Cl", "2.820"), ("12 Na", "3.988"), ("8 Cl", "4.884")]
+    differences = re.findall(r"(?:convolution|crystal) (\de-\d+)", told)
+    assert len(differences) == 2
+    assert all(float(difference) < 1e-5 for difference in differences)
+    assert_picture(tmp_path / "demo-output" / "nacl-by-hand.png")
+
+
+def test_neighbours_are_worth_something(tmp_path):
+    told = run("plot_convolutions.py", tmp_path)
+    means = told.partition("standard deviations")[0]
+    row = r"^(\w+) +(\d\.\d+) +(\d\.\d+) +(\d\.\d+) +(\d\.\d+)$"
+    errors = {
+        conv: [float(number) for number in numbers]
+        for conv, *numbers in re.findall(row, means, re.MULTILINE)
+    }
+    assert list(errors) == ["self", "shared", "gated"]
+    differ = float(re.search(r"energies differ by (\d\.\d+)", told).group(1))
+    energy, gap, apart, missed = errors["self"]
+    assert apart == 0
+    assert missed == pytest.approx(differ, abs=1e-3)
+    for conv in ("shared", "gated"):
+        assert errors[conv][0] < 0.95 * energy
+        assert errors[conv][1] < 0.95 * gap
+        assert errors[conv][2] > 0.05
+    assert_picture(tmp_path / "demo-output" / "convolutions.png")
+
+
+def test_classifier_tells_metals_better_than_a_predicted_gap(tmp_path):
+    told = run("plot_classification.py", tmp_path)
+    pattern = r"^(classifier|predicted gap).* (\d\.\d+) +(\d\.\d+) *$"
+    rows = re.findall(pattern, told, re.MULTILINE)
+    assert [row[0] for row in rows] == ["classifier"] + 2 * ["predicted gap"]
+    # Three in four crystals are metals, which who guesses may know.
+    assert all(float(accuracy) > 0.78 for _, accuracy, _ in rows)
+    assert all(float(balanced) > 0.7 for *_, balanced in rows)
+    of_classes, of_gap = (float(x) for x in re.findall(r"curve, .*: (\d\.\d+)", told))
+    assert of_classes > 0.82
+    assert of_classes > of_gap
+    assert_picture(tmp_path / "demo-output" / "classification.png")
+
+
+def test_structure_decides_where_composition_cannot(tmp_path):
+    told = run("plot_perovskites.py", tmp_path)
+    pattern = r"(?:composition|structure) +(\d\.\d+) right"
+    oxides_by_composition, _, blind, seeing = map(float, re.findall(pattern, told))
+    assert oxides_by_composition > 0.95
+    assert blind < 0.5
+    assert seeing > 0.85
+    assert_picture(tmp_path / "demo-output" / "prototypes.png")
+
+
+def test_other_crystals_teach_something(tmp_path):
+    told = run("plot_transfer.py", tmp_path)
+    rows = re.findall(r"^(from nothing|pre-.+?) {2,}(.+)$", told, re.MULTILINE)
+    errors = {arm: np.array(numbers.split(), dtype=float) for arm, numbers in rows}
+    scratch, tuned, frozen = errors.values()
+    assert scratch.shape == (8,)  # of energies, then of gaps
+    assert (tuned[:4] < 0.95 * scratch[:4]).all()
+    assert (frozen[:4] < 0.95 * scratch[:4]).all()
+    assert_picture(tmp_path / "demo-output" / "transfer.png")
+
+
+def test_screening_finds_what_is_wanted(tmp_path):
+    told = run("plot_screening.py", tmp_path)
+    by_chance = float(re.search(r"by chance, (\d+\.\d)", told).group(1))
+    found, picked = map(
+        int, re.search(r"by probability, (\d+) of (\d+)", told).groups()
+    )
+    assert found > max(5 * by_chance, picked / 2)
+    n_candidates = int(re.search(r"of (\d+) candidates", told).group(1))
+    n_needed = int(re.search(r"found in (\d+) calculations", told).group(1))
+    assert n_needed < n_candidates / 8
+    assert_picture(tmp_path / "demo-output" / "screening.png")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
