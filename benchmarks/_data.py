@@ -58,6 +58,27 @@ def load_labels(n, random_state=0, name="mp_cgcnn_36k"):
         return _labels(file, name)
 
 
+def load_columns(columns, n, random_state=0, name="mp_cgcnn_36k"):
+    """Load numbers of the same rows that are no targets of the set, or not for all.
+
+    Parameters
+    ----------
+    columns : list of str
+
+    Returns
+    -------
+    DataFrame of shape (n, n_columns)
+        NaN where the table has no number, or no such column.
+    """
+    labels = load_labels(n, random_state, name)
+    if not _table(name).exists():
+        return labels.reindex(columns=columns).astype(float)
+    empty = {column: [""] for column in columns}
+    table = pd.read_csv(_table(name), keep_default_na=False, na_values=empty)
+    table = table.set_index("material_id").reindex(labels["material_id"])
+    return table.reindex(columns=columns).reset_index(drop=True)
+
+
 def targets_of(name):
     """Names of a set's two targets: an energy (eV/atom), then a gap (eV)."""
     return _OTHER_TARGETS.get(at_hand(name), TARGETS)

@@ -95,14 +95,18 @@ class ManyProcesses(Processes):
 
             def train_step_single(self, batch, **fit_params):
                 (piece,) = zip(*batch, strict=True)
+                self._n_crystals = len(piece[0])
                 return super().train_step_single(piece, **fit_params)
 
             def collect(self, losses):
                 return self.accelerator.reduce(losses, reduction="mean")
 
             def _initialize_accelerator(self):
-                # Torch refuses to wrap a loss that has nothing to train.
-                criteria, self._criteria = self._criteria, []
+                criteria = self._criteria
+                if not any(True for _ in self.criterion_.parameters()):
+                    # Torch refuses to wrap a loss that has nothing to train.
+                    self._criteria = []
+                    self.criterion_.to(self.accelerator.device)
                 try:
                     return super()._initialize_accelerator()
                 finally:
@@ -125,6 +129,7 @@ class ManyProcesses(Processes):
         del net.accelerator, net.unwrap_after_train, net._wrapped_with_accelerator
         net.device = self.device
         net.module_.to(self.device)
+        net.criterion_.to(self.device)
         net.optimizer_ = net.optimizer_.optimizer
 
 

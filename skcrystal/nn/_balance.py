@@ -10,6 +10,11 @@ from torch import Tensor, nn
 # a half as much beside an error half as heavy.
 _SHARE_OF_LOG = {"mae": 1.0, "mse": 0.5, "huber": 0.5}
 
+# So many learning rates a log scatter moves in a step that moves weights of the network
+# by one. By one alone it is still on its way when small sets are learned: of 160
+# crystals, it had weights at a third of the inverse errors after 120 steps.
+_PACE = 10.0
+
 _TEMPERATURE = 2.0  # as published
 
 
@@ -51,15 +56,22 @@ class UncertaintyBalance(TaskBalance):
 
     def __init__(self, n_targets: int, kind: str) -> None:
         super().__init__()
-        self.log_scatter = nn.Parameter(torch.zeros(n_targets))
+        self.slow = nn.Parameter(torch.zeros(n_targets))
         self.share = _SHARE_OF_LOG[kind]
+
+    @property
+    def log_scatter(self) -> Tensor:
+        """Logarithm of the scatter of labels, of shape (T,)."""
+        # The gradient is that of no factor, or it would decide what is clipped.
+        return self.slow + (_PACE - 1) * self.slow.detach()
 
     @property
     def weights(self) -> Tensor:
         return torch.exp(-self.log_scatter.detach())
 
     def forward(self, error: Tensor, weight: Tensor) -> Tensor:
-        return torch.exp(-self.log_scatter) * error + self.share * self.log_scatter
+        log_scatter = self.log_scatter
+        return torch.exp(-log_scatter) * error + self.share * log_scatter
 
 
 class RateBalance(TaskBalance):

@@ -11,6 +11,12 @@ NETWORKS = {
     ),
     "CoGN": lambda **k: CoGN(**EDGES, **SHARED, **k),
     "CGCNN": lambda **k: CGCNN(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
+    "CGCNN shared": lambda **k: CGCNN(
+        cutoff=CUTOFF, n_basis=BASIS, conv="shared", **SHARED, **k
+    ),
+    "CGCNN by task": lambda **k: CGCNN(
+        cutoff=CUTOFF, n_basis=BASIS, task_layers=2, **SHARED, **k
+    ),
     "SchNet": lambda **k: SchNet(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
     "MEGNet": lambda **k: MEGNet(
         cutoff=CUTOFF, n_basis=BASIS, n_heads=2, **SHARED, **k
