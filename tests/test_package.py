@@ -102,6 +102,10 @@ def test_wheel_holds_code_data_and_type_marker(tmp_path):
     assert "skcrystal/datasets/data/pbe_prototypes.md" in names
     assert "skcrystal/py.typed" in names
     assert "skcrystal/estimators/_base.py" in names
+    model = "skcrystal/pretrained/materials-project"
+    for file in ("model.safetensors", "config.json", "metal.json", "README.md"):
+        assert f"{model}/{file}" in names
+    assert wheel.stat().st_size < 8e6
     assert not any(name.startswith(("tests", "benchmarks")) for name in names)
     assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in names)
 
