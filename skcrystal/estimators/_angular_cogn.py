@@ -103,30 +103,4 @@ class AngularCoGNRegressor(AngularCoGNArchitecture, GNNRegressor):
 
 @share_parameters
 class AngularCoGNClassifier(AngularCoGNArchitecture, GNNClassifier):
-    """AngularCoGN as a classifier: `AngularCoGNRegressor`'s network, with a class each.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
-
-    See Also
-    --------
-    AngularCoGNRegressor : What the network is, and where it comes from.
-
-    Examples
-    --------
-    >>> from skcrystal import AngularCoGNClassifier
-    >>> from skcrystal.datasets import load_pbe_prototypes
-    >>> bunch = load_pbe_prototypes()
-    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
-    >>> model = AngularCoGNClassifier(max_epochs=2, random_state=0)
-    >>> model = model.fit(bunch.data[:64], kind[:64])
-    >>> model.classes_.tolist()
-    ['gap', 'metal']
-    >>> model.predict_proba(bunch.data[:3]).shape
-    (3, 2)
-    """
+    """AngularCoGN for classes: the network of `AngularCoGNRegressor`."""

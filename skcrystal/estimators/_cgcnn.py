@@ -101,7 +101,7 @@ class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
 
         The network is the published one, number for number; ``warm_start=True`` trains
         it on, and `fit` without that, or of a clone, trains the network of this class.
-        Predictions are NaN for crystals with elements that `atom_init` has not.
+        Crystals with elements that `atom_init` has not are refused, in either.
 
         Parameters
         ----------
@@ -128,33 +128,7 @@ class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
 
 @share_parameters
 class CGCNNClassifier(CGCNNArchitecture, GNNClassifier):
-    """CGCNN as a classifier: the network of `CGCNNRegressor`, with a class each.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
-
-    See Also
-    --------
-    CGCNNRegressor : What the network is, and where it comes from.
-
-    Examples
-    --------
-    >>> from skcrystal import CGCNNClassifier
-    >>> from skcrystal.datasets import load_pbe_prototypes
-    >>> bunch = load_pbe_prototypes()
-    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
-    >>> model = CGCNNClassifier(max_epochs=2, random_state=0)
-    >>> model = model.fit(bunch.data[:64], kind[:64])
-    >>> model.classes_.tolist()
-    ['gap', 'metal']
-    >>> model.predict_proba(bunch.data[:3]).shape
-    (3, 2)
-    """
+    """CGCNN for classes: the network of `CGCNNRegressor`."""
 
     @classmethod
     def from_cgcnn_checkpoint(

@@ -61,7 +61,7 @@ class Checkpoint:
         ``hidden_dim``, ``n_layers``, ``head_dim``, ``n_hidden`` and ``n_features`` of
         the network.
     elements : ndarray of shape (n_elements,), int64
-        Atomic numbers that have a vector. Predictions for others are NaN.
+        Atomic numbers that have a vector. Outputs for others are NaN.
     """
 
     network: PublishedCGCNN
@@ -162,9 +162,9 @@ def _check_content(path: Path, content: Any) -> dict[str, Tensor]:
             f"it has {', '.join(map(str, content)) or 'nothing'}."
         )
     return {
-        key: value
+        str(key): value
         for key, value in content["state_dict"].items()
-        if isinstance(value, Tensor) and not key.endswith("num_batches_tracked")
+        if isinstance(value, Tensor) and not str(key).endswith("num_batches_tracked")
     }
 
 
@@ -228,6 +228,10 @@ def _fill(path: Path, network: PublishedCGCNN, state: dict[str, Tensor]) -> None
             raise ValueError(
                 f'{path}: state_dict["{key}"] is of shape {tuple(state[key].shape)}; '
                 f"the other weights ask for {tuple(place.shape)}."
+            )
+        if not state[key].isfinite().all():
+            raise ValueError(
+                f'{path}: state_dict["{key}"] holds numbers that are not finite.'
             )
         place.copy_(state[key])  # into the network's own memory
 

@@ -21,6 +21,35 @@ from ._moments import drops
 from ._parameters import SharedParameters
 from ._targets import Targets
 
+# The docstrings of all classifiers; what their network is, their regressors say.
+_SECTIONS = """
+
+Parameters
+----------
+%(parameters)s
+
+Attributes
+----------
+%(attributes)s
+
+See Also
+--------
+%(architecture)sRegressor : What the network is, and where it comes from.
+
+Examples
+--------
+>>> from skcrystal import %(architecture)sClassifier
+>>> from skcrystal.datasets import load_pbe_prototypes
+>>> bunch = load_pbe_prototypes()
+>>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
+>>> model = %(architecture)sClassifier(max_epochs=2, random_state=0)
+>>> model = model.fit(bunch.data[:64], kind[:64])
+>>> model.classes_.tolist()
+['gap', 'metal']
+>>> model.predict_proba(bunch.data[:3]).shape
+(3, 2)
+"""
+
 
 class GNNClassifier(ClassifierMixin, GNNEstimator):
     """Base of all graph network classifiers.
@@ -38,6 +67,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         The classes, sorted: the columns of `predict_proba`.
     """
 
+    _sections: ClassVar[str] = _SECTIONS
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }

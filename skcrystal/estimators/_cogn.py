@@ -92,30 +92,4 @@ class CoGNRegressor(CoGNArchitecture, GNNRegressor):
 
 @share_parameters
 class CoGNClassifier(CoGNArchitecture, GNNClassifier):
-    """CoGN as a classifier: the network of `CoGNRegressor`, with a class each.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
-
-    See Also
-    --------
-    CoGNRegressor : What the network is, and where it comes from.
-
-    Examples
-    --------
-    >>> from skcrystal import CoGNClassifier
-    >>> from skcrystal.datasets import load_pbe_prototypes
-    >>> bunch = load_pbe_prototypes()
-    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
-    >>> model = CoGNClassifier(max_epochs=2, random_state=0)
-    >>> model = model.fit(bunch.data[:64], kind[:64])
-    >>> model.classes_.tolist()
-    ['gap', 'metal']
-    >>> model.predict_proba(bunch.data[:3]).shape
-    (3, 2)
-    """
+    """CoGN for classes: the network of `CoGNRegressor`."""

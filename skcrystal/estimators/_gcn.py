@@ -81,30 +81,4 @@ class GCNRegressor(GCNArchitecture, GNNRegressor):
 
 @share_parameters
 class GCNClassifier(GCNArchitecture, GNNClassifier):
-    """GCN as a classifier: the network of `GCNRegressor`, with a class each.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
-
-    See Also
-    --------
-    GCNRegressor : What the network is, and where it comes from.
-
-    Examples
-    --------
-    >>> from skcrystal import GCNClassifier
-    >>> from skcrystal.datasets import load_pbe_prototypes
-    >>> bunch = load_pbe_prototypes()
-    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
-    >>> model = GCNClassifier(max_epochs=2, random_state=0)
-    >>> model = model.fit(bunch.data[:64], kind[:64])
-    >>> model.classes_.tolist()
-    ['gap', 'metal']
-    >>> model.predict_proba(bunch.data[:3]).shape
-    (3, 2)
-    """
+    """GCN for classes: the network of `GCNRegressor`."""

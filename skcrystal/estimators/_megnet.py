@@ -97,30 +97,4 @@ class MEGNetRegressor(MEGNetArchitecture, GNNRegressor):
 
 @share_parameters
 class MEGNetClassifier(MEGNetArchitecture, GNNClassifier):
-    """MEGNet as a classifier: the network of `MEGNetRegressor`, with a class each.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
-
-    See Also
-    --------
-    MEGNetRegressor : What the network is, and where it comes from.
-
-    Examples
-    --------
-    >>> from skcrystal import MEGNetClassifier
-    >>> from skcrystal.datasets import load_pbe_prototypes
-    >>> bunch = load_pbe_prototypes()
-    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
-    >>> model = MEGNetClassifier(max_epochs=2, random_state=0)
-    >>> model = model.fit(bunch.data[:64], kind[:64])
-    >>> model.classes_.tolist()
-    ['gap', 'metal']
-    >>> model.predict_proba(bunch.data[:3]).shape
-    (3, 2)
-    """
+    """MEGNet for classes: the network of `MEGNetRegressor`."""

@@ -79,30 +79,4 @@ class SchNetRegressor(SchNetArchitecture, GNNRegressor):
 
 @share_parameters
 class SchNetClassifier(SchNetArchitecture, GNNClassifier):
-    """SchNet as a classifier: the network of `SchNetRegressor`, with a class each.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
-
-    See Also
-    --------
-    SchNetRegressor : What the network is, and where it comes from.
-
-    Examples
-    --------
-    >>> from skcrystal import SchNetClassifier
-    >>> from skcrystal.datasets import load_pbe_prototypes
-    >>> bunch = load_pbe_prototypes()
-    >>> kind = bunch.frame["band_gap"].gt(0.025).map({True: "gap", False: "metal"})
-    >>> model = SchNetClassifier(max_epochs=2, random_state=0)
-    >>> model = model.fit(bunch.data[:64], kind[:64])
-    >>> model.classes_.tolist()
-    ['gap', 'metal']
-    >>> model.predict_proba(bunch.data[:3]).shape
-    (3, 2)
-    """
+    """SchNet for classes: the network of `SchNetRegressor`."""

@@ -21,7 +21,8 @@ def share_parameters(cls: T) -> T:
     name that none knows is refused by the last of them.
 
     In the docstring, ``%(parameters)s`` and ``%(attributes)s`` are filled from the
-    docstrings of the base classes.
+    docstrings of the base classes; a docstring without them is followed by the
+    ``_sections`` of a base class, which have them.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ def share_parameters(cls: T) -> T:
                 if parameter.kind is parameter.KEYWORD_ONLY:
                     # The most special class decides on the default.
                     parameters.setdefault(parameter.name, parameter)
-    listed = sorted(parameters, key=lambda name: name not in _FIRST)
+    rest = [name for name in parameters if name not in _FIRST]
+    listed = [*(name for name in _FIRST if name in parameters), *rest]
 
     def __init__(self: Any, **parameters: Any) -> None:
         super(cls, self).__init__(**parameters)
@@ -59,7 +61,11 @@ def share_parameters(cls: T) -> T:
     }
     if cls.__doc__:  # python -OO strips docstrings
         defaults = {name: parameters[name].default for name in listed}
-        cls.__doc__ = inspect.cleandoc(cls.__doc__) % {
+        doc = inspect.cleandoc(cls.__doc__)
+        if "%(parameters)s" not in doc:
+            doc += cls._sections
+        cls.__doc__ = doc % {
+            "architecture": cls.__name__.removesuffix("Classifier"),
             "parameters": _entries(cls, "Parameters", listed) % defaults,
             "attributes": _entries(cls, "Attributes"),
         }
