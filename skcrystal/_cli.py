@@ -80,7 +80,7 @@ def _predict(files: Sequence[str], model: str, csv: str | None) -> int:
         raise _NoModel(error) from error
     read = [(file, _read(file)) for file in files]
     read = [(file, crystal) for file, crystal in read if crystal is not None]
-    _tell_unseen(read, about["trained_on"].get("elements"))
+    _tell_unseen(read, (about["trained_on"] or {}).get("elements"))
     done, table = _predict_each(read, loaded)
     if done:
         formulas = [crystal.composition.reduced_formula for _, crystal in done]

@@ -205,7 +205,7 @@ class AugmentedRegressor(
                 "classes; pass a regressor, or fit it on crystals and "
                 "skcrystal.graphs.augment_crystals(...) together."
             )
-        if isinstance(self.estimator, FrozenEstimator):
+        if isinstance(separate(self.estimator)[1], FrozenEstimator):
             raise ValueError(
                 "estimator is frozen, so that copies would not be learned from; pass "
                 "it without FrozenEstimator."

@@ -17,7 +17,7 @@ from ..nn import CrystalNetwork, TaskNetworks
 from ..utils._validation import validate_params_of
 from ._data import GraphDataset, store_of
 from ._holdout import split_rows
-from ._inputs import as_graphs
+from ._inputs import as_graphs, check_described
 from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
 from ._processes import Processes, pick_processes
@@ -150,6 +150,8 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
             vectors=self._needs_vectors,
             build=start is None or settings is not None,
         )
+        if start is not None:
+            check_described(graphs, start.network)
         targets = self._read_labels(y, len(graphs))
         weights = check_weights(sample_weight, len(graphs))
         label_weights = self._weigh_labels(targets, weights)

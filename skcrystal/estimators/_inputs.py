@@ -3,7 +3,11 @@
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+from torch import nn
+
 from ..graphs import CrystalGraphs, CrystalGraphTransformer, GraphSettings
+from ..nn import PublishedCGCNN
 
 
 def as_graphs(
@@ -67,6 +71,33 @@ def as_graphs(
                 f"on graphs made with {settings}; transform X with the same parameters."
             )
     return graphs
+
+
+def check_described(graphs: CrystalGraphs, network: nn.Module) -> None:
+    """Check that a network knows all elements of crystals.
+
+    Ours describe every element by its place in the periodic table; the published CGCNN
+    has a table of vectors, and what it says of others is no number.
+
+    Raises
+    ------
+    ValueError
+        If an element has no vector; the message names the first crystal with one.
+    """
+    if not isinstance(network, PublishedCGCNN):
+        return
+    lacking = np.flatnonzero(network.elements.lacking(graphs.atomic_numbers))
+    if len(lacking):
+        from pymatgen.core import Element
+
+        atom = lacking[0]
+        i = np.searchsorted(np.cumsum(graphs.n_atoms), atom, side="right")
+        symbol = Element.from_Z(int(graphs.atomic_numbers[atom])).symbol
+        raise ValueError(
+            f"X[{i}]: {symbol} has no vector in the atom_init of this published CGCNN; "
+            "leave such crystals out, or train a network of your own: a clone, without "
+            "warm_start and pretrained."
+        )
 
 
 def holds_data(X: Any) -> bool:

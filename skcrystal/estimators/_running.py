@@ -16,7 +16,7 @@ from ..graphs import CrystalGraphs
 from ..nn import CrystalNetwork, GraphBatch
 from ..utils._warnings import UnseenElementsWarning
 from ._data import prediction_batches, store_of
-from ._inputs import as_graphs
+from ._inputs import as_graphs, check_described
 
 if TYPE_CHECKING:
     from ..graphs import GraphSettings
@@ -70,6 +70,7 @@ class Running:
             vectors=self._needs_vectors,
             build=self.graph_settings_ is not None,
         )
+        check_described(graphs, self.net_.module_)
         unseen = np.setdiff1d(graphs.atomic_numbers, self.elements_)
         if len(unseen):
             from pymatgen.core import Element

@@ -64,8 +64,11 @@ def write_folder(
         text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False)
         (part / CONFIG).write_text(text + "\n", encoding="utf-8")
         for other in kept:
-            copy = shutil.copytree if other.is_dir() else shutil.copy2
-            copy(other, part / other.name)
+            # Links stay links, which may lead to what is large, or to nothing.
+            if other.is_dir() and not other.is_symlink():
+                shutil.copytree(other, part / other.name, symlinks=True)
+            else:
+                shutil.copy2(other, part / other.name, follow_symlinks=False)
         _swap(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -76,11 +79,22 @@ def _other_files(path: Path) -> list[Path]:
     if not path.exists():
         return []
     inside = list(path.iterdir()) if path.is_dir() else [path]
-    if inside and not (path / CONFIG).is_file():
+    if inside and not _is_model(path):
         raise FileExistsError(
             f"{path} exists and is no saved model; save to a folder of its own."
         )
     return [entry for entry in inside if entry.name not in (WEIGHTS, CONFIG)]
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a folder is a saved model, perhaps a damaged one.
+
+    Others have a `config.json` too, which is not to be replaced.
+    """
+    if not (path / CONFIG).is_file():
+        return False
+    text = (path / CONFIG).read_bytes()
+    return b'"written_by"' in text and b'"skcrystal"' in text
 
 
 def _swap(part: Path, path: Path) -> None:
@@ -99,7 +113,7 @@ def _swap(part: Path, path: Path) -> None:
 
 
 def find_folder(path_or_name: str | PathLike) -> Path:
-    """Folder of a saved model: a path that exists, or else a name in the package.
+    """Folder of a saved model: one that exists, or else a name in the package.
 
     Raises
     ------
@@ -107,15 +121,16 @@ def find_folder(path_or_name: str | PathLike) -> Path:
         If it is neither.
     """
     path = Path(path_or_name)
+    names = pretrained_names()
+    # Folders of data are called like models, too.
+    if str(path_or_name) in names and not (path / CONFIG).exists():
+        return shipped_folder() / str(path_or_name)
     if path.is_dir():
         return path
     if path.exists():
         raise ValueError(
             f"{path} is a file; a saved model is a folder, of {WEIGHTS} and {CONFIG}."
         )
-    names = pretrained_names()
-    if str(path_or_name) in names:
-        return shipped_folder() / str(path_or_name)
     known = f"the package has {', '.join(names)}" if names else "the package has none"
     raise ValueError(
         f"there is no saved model at {str(path_or_name)!r}, nor one that comes with "

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from torch import nn
 
 from ..nn import PublishedCGCNN
+from ..utils._validation import validate_params_of
 from ._net import prediction_net
 from ._processes import pick_processes
 
@@ -75,6 +76,7 @@ def make_network(model: Any, published: dict[str, int] | None) -> nn.Module:
     from ._base import _GENERATORS
 
     maker = type(model)(**model._architecture)
+    validate_params_of(maker)  # a file says them
     for name in state_names(model):
         setattr(maker, name, getattr(model, name))
     # The first weights are drawn; the caller's generator stays as it is.

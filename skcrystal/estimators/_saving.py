@@ -16,6 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from ._saved_folder import find_folder, read_arrays, read_config, write_folder
 from ._saved_values import Reader, Writer
 
+_LONGEST_REASON = 300  # characters
+
 
 class Saving:
     """What all fitted estimators can do; mixed into them.
@@ -177,7 +179,7 @@ def _load(path_or_name: str | PathLike, wanted: type) -> Any:
     config = read_config(folder)
     record = config["model"]
     found = record.get("class") if isinstance(record, dict) else None
-    known = known_classes().get(found, wanted)
+    known = known_classes().get(str(found), wanted)
     if not issubclass(known, wanted):
         raise ValueError(
             f"{folder} holds a {found}, no {wanted.__name__}; load it with "
@@ -201,6 +203,8 @@ def _why(folder: Path, config: dict[str, Any], error: Exception) -> str:
     from .. import __version__
 
     reason = str(error) if isinstance(error, ValueError) else repr(error)
+    if len(reason) > _LONGEST_REASON:  # such as all weights that are missing
+        reason = f"{reason[:_LONGEST_REASON]} [...]"
     writer = config["written_by"]["skcrystal"]
     return (
         f"{folder} holds no model that skcrystal {__version__} can make: "

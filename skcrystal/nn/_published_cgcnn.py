@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -232,6 +234,10 @@ class ElementVectors(nn.Module):
         shape = N_ELEMENTS + 1, n_features
         self.register_buffer("features", torch.full(shape, float("nan")))
         self.linear = nn.Linear(n_features, hidden_dim)
+
+    def lacking(self, atomic_numbers: NDArray) -> NDArray[np.bool_]:
+        """Which of the atomic numbers (N,) have no vector."""
+        return self.features[:, 0].isnan().cpu().numpy()[atomic_numbers]
 
     def forward(self, atomic_numbers: Tensor) -> Tensor:
         """Atomic numbers (N,) to (N, hidden_dim)."""

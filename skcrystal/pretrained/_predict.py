@@ -13,6 +13,8 @@ import pandas as pd
 from pymatgen.core import IStructure
 from sklearn.base import is_regressor
 
+from ..estimators._augmented import AugmentedRegressor
+from ..estimators._base import GNNEstimator
 from ..estimators._moments import drops
 from ..estimators._saved_folder import find_folder, shipped_folder
 from ..estimators._saving import load_pretrained
@@ -125,6 +127,9 @@ def _load(folder: Path) -> Loaded:
     try:
         metal = json.loads((folder / _METAL).read_text(encoding="utf-8"))
         model.target_names_.index(metal["target"])
+        metal_probability(metal, [0.0], [1.0])
+        if not _has_std(model):
+            raise ValueError("the model has no standard deviations")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{folder / _METAL} is damaged or not for this model: {error!r}."
@@ -134,9 +139,17 @@ def _load(folder: Path) -> Loaded:
 
 def _predict(model: Any, crystals: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Means and standard deviations (m, T); None where the model has none."""
-    network = model.net_.module_ if hasattr(model, "net_") else None
-    if network is None or network.gaussian or drops(network):
+    if _has_std(model):
         mean, std = model.predict(crystals, return_std=True)
         return mean.reshape(len(mean), -1), std.reshape(len(std), -1)
     mean = model.predict(crystals)
     return mean.reshape(len(mean), -1), None
+
+
+def _has_std(model: Any) -> bool:
+    while isinstance(model, AugmentedRegressor):
+        model = model.estimator_
+    if not isinstance(model, GNNEstimator):
+        return True  # ensembles, and what is calibrated
+    network = model.net_.module_
+    return network.gaussian or drops(network)

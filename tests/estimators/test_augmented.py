@@ -257,5 +257,7 @@ def test_bad_rows_are_named(small):
 
 
 def test_a_frozen_model_is_refused(fitted, small):
-    with pytest.raises(ValueError, match="frozen"):
-        AugmentedRegressor(FrozenEstimator(fitted.estimator_)).fit(*small[:2])
+    frozen = FrozenEstimator(fitted.estimator_)
+    for model in (frozen, make_pipeline(CrystalGraphTransformer(), frozen)):
+        with pytest.raises(ValueError, match="is frozen"):
+            AugmentedRegressor(model).fit(*small[:2])

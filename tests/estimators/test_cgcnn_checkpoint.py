@@ -170,6 +170,11 @@ def with_(*keys, value):
             with_("state_dict", "convs.0.fc_full.weight", value=torch.ones(12, 72)),
             "60 Gaussians; only the published 41",
         ),
+        (
+            with_("state_dict", "fc_out.bias", value=torch.tensor([float("nan")])),
+            r'"fc_out\.bias"\] holds numbers that are not finite',
+        ),
+        (with_("state_dict", 7, value=torch.ones(2)), "has 7, which CGCNN does not"),
         (without("normalizer", "std"), 'no numbers "mean" and "std"'),
         (with_("normalizer", "std", value=0.0), "std=0"),
         (with_("normalizer", "mean", value=float("nan")), "mean=nan"),

@@ -13,6 +13,7 @@ from dense_cgcnn import random_content, random_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import MODELS, QUICK
+from pymatgen.core import Lattice, Structure
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
@@ -35,8 +36,13 @@ from skcrystal import (
     SchNetRegressor,
     load_pretrained,
 )
-from skcrystal.estimators._saved_folder import _canonical, _digest
+from skcrystal.estimators._saved_folder import (
+    _canonical,
+    _digest,
+    pretrained_names,
+)
 from skcrystal.estimators._saved_values import Reader, Writer
+from skcrystal.estimators._saving import read_about
 
 CLASSES = ["metal", "semiconductor", "insulator"]
 
@@ -196,6 +202,35 @@ def test_published_weights_come_back_and_train_on(task, how, labelled, tmp_path)
         assert_same_output(again.predict_proba(X), trained.predict_proba(X))
 
 
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_published_weights_refuse_elements_without_a_vector(task, tmp_path):
+    classes = {"regression": CGCNNRegressor, "classification": CGCNNClassifier}
+    model = checkpoint(classes[task], task, tmp_path)  # vectors up to bismuth
+    cells = [
+        Structure(Lattice.cubic(4), [metal, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        for metal in ("Cs", "Rb", "U", "Th")
+    ]
+    assert np.isfinite(model.predict(cells[:2])).all()
+    start = CGCNNRegressor(
+        hidden_dim=model.hidden_dim,
+        n_layers=model.n_layers,
+        pretrained=FrozenEstimator(model),
+    )
+    onwards = clone(model).set_params(max_epochs=1)
+    for ask in (
+        model.predict,
+        model.embed,
+        lambda X: start.fit(X, [0, 1, 0, 1]),
+        lambda X: model.set_params(warm_start=True).fit(X, [0, 1, 0, 1]),
+    ):
+        with pytest.raises(
+            ValueError, match=r"X\[2\]: U has no vector in the atom_init"
+        ):
+            ask(cells)
+    assert np.isfinite(model.predict(cells[:2])).all()  # still fitted
+    onwards.fit(cells, [0, 1, 0, 1]).predict(cells)  # as the message says
+
+
 def test_a_checkpoint_of_the_other_task_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"CGCNNRegressor\.from_cgcnn_checkpoint"):
         checkpoint(CGCNNClassifier, "regression", tmp_path)
@@ -347,9 +382,11 @@ def test_a_model_is_replaced_and_what_lies_beside_it_stays(plain, labelled, tmp_
     folder = tmp_path / "below" / "model"
     saved_and_loaded(SchNetRegressor(**QUICK).fit(*labelled), folder)
     (folder / "README.md").write_text("by hand", encoding="utf-8")
+    (folder / "data").symlink_to(tmp_path / "gone")
     plain[0].save_pretrained(folder)
     assert_same_output(load_pretrained(folder).predict(X), plain[0].predict(X))
     assert (folder / "README.md").read_text(encoding="utf-8") == "by hand"
+    assert (folder / "data").is_symlink()
     assert [entry.name for entry in folder.parent.iterdir()] == ["model"]
 
 
@@ -357,10 +394,28 @@ def test_other_folders_and_files_are_left_alone(plain, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").touch()
     (tmp_path / "file").touch()
-    for name in ("notes", "file"):
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "config.json").write_text('{"mine": 1}', encoding="utf-8")
+    for name in ("notes", "file", "program"):
         with pytest.raises(FileExistsError, match="is no saved model"):
             plain[0].save_pretrained(tmp_path / name)
     assert (tmp_path / "notes" / "a.txt").exists()
+    config = tmp_path / "program" / "config.json"
+    assert config.read_text(encoding="utf-8") == '{"mine": 1}'
+
+
+def test_a_damaged_model_can_be_replaced(plain, copied):
+    config = copied / "config.json"
+    config.write_bytes(config.read_bytes()[:300])
+    plain[0].save_pretrained(copied)
+    load_pretrained(copied)
+
+
+def test_a_folder_of_data_does_not_hide_a_model_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in pretrained_names():
+        (tmp_path / name).mkdir()
+        assert read_about(name)["trained_on"]["n_crystals"] > 0
 
 
 def test_a_name_that_is_nowhere_says_which_there_are():
@@ -427,6 +482,10 @@ FORGERIES = {
         lambda c: c["model"].update({"class": "posix.system"}),
         "no class 'posix.system'",
     ),
+    "no name": (
+        lambda c: c["model"].update({"class": ["GCNRegressor"]}),
+        "holds no model",
+    ),
     "abstract": (
         lambda c: c["model"].update({"class": "GNNRegressor"}),
         "no class 'GNNRegressor'",
@@ -438,6 +497,10 @@ FORGERIES = {
     "value": (
         lambda c: c["model"]["parameters"].update(n_layers=0),
         "'n_layers' parameter of GCNRegressor must be",
+    ),
+    "network's value": (
+        lambda c: c["model"]["state"]["_architecture"].update(dropout=1.0),
+        "'dropout' parameter of GCNRegressor must be",
     ),
     "callback": (
         lambda c: c["model"]["parameters"].update(callbacks=["x"]),
@@ -454,8 +517,8 @@ FORGERIES = {
         "size mismatch",
     ),
     "layers": (
-        lambda c: c["model"]["state"]["_architecture"].update(n_layers=3),
-        "Missing key",
+        lambda c: c["model"]["state"]["_architecture"].update(n_layers=30),
+        r"Missing key.{,400} \[\.\.\.\]\. It was written by",
     ),
     "kind": (
         lambda c: c["model"]["state"].update(cutoff_={"$eval": "1"}),
@@ -483,9 +546,10 @@ def test_what_does_not_describe_a_model_is_refused(copied, what):
         load_pretrained(copied)
 
 
-def test_a_device_that_is_not_here_is_replaced(plain, labelled, copied):
-    forge(copied, lambda c: c["model"]["parameters"].update(device="cuda:77"))
-    with pytest.warns(UserWarning, match="device='cuda:77', which is not here"):
+@pytest.mark.parametrize("device", ["cuda:77", "xpu:77", "hpu", "there"])
+def test_a_device_that_is_not_here_is_replaced(device, plain, labelled, copied):
+    forge(copied, lambda c: c["model"]["parameters"].update(device=device))
+    with pytest.warns(UserWarning, match=f"device='{device}', which is not here"):
         loaded = load_pretrained(copied)
     assert loaded.device == "auto"
     assert_same_output(loaded.predict(labelled[0]), plain[0].predict(labelled[0]))

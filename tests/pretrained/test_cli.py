@@ -1,6 +1,8 @@
 """The command line, on files as people have them."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +128,17 @@ def test_elements_that_the_model_has_not_seen_are_named(files, saved, capsys):
     assert status == 0
     assert "bi2te3.cif: note: the model was not trained on Bi" in err
     assert "salt.cif: note: the model" not in err
+
+
+def test_what_people_should_know_may_be_deleted(files, saved, tmp_path, capsys):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    for name in ("trained_on", "units", "card"):
+        del config[name]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    status, out, _ = run(capsys, "predict", "salt.cif", "--model", folder)
+    assert status == 0
+    assert out.splitlines()[1].startswith("salt.cif")
 
 
 def test_a_model_that_is_nowhere_stops_it(files, saved, capsys):

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from small_model import save_small_model
 
-from skcrystal import GCNClassifier, GCNRegressor, load_pretrained, predict
+from skcrystal import (
+    AugmentedRegressor,
+    GCNClassifier,
+    GCNRegressor,
+    load_pretrained,
+    predict,
+)
 from skcrystal.pretrained import (
     METAL_BELOW,
     fit_metal_probability,
@@ -84,10 +90,33 @@ def test_models_of_other_kinds(crystals, small, saved, tmp_path):
     shutil.copy(saved / "metal.json", tmp_path / "model")
     with pytest.raises(ValueError, match=r"metal\.json is damaged or not for this"):
         predict(crystals, model=tmp_path / "model")
+    model = GCNRegressor(**quick)
+    frame = pd.DataFrame({"band_gap": small[1][:, 1]})
+    model.fit(small[0], frame).save_pretrained(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"not for this.*no standard deviations"):
+        predict(crystals, model=tmp_path / "model")
     classes = np.where(small[1][:, 1] < METAL_BELOW, "metal", "gap")
     GCNClassifier(**quick).fit(small[0], classes).save_pretrained(tmp_path / "classes")
     with pytest.raises(ValueError, match="GCNClassifier, which predicts no numbers"):
         predict(crystals, model=tmp_path / "classes")
+
+
+def test_augmented_models_have_the_uncertainty_of_what_they_wrap(crystals, tmp_path):
+    quick = {"hidden_dim": 8, "max_epochs": 1, "random_state": 0}
+    gaps = pd.Series(np.arange(6.0), name="gap")
+    for dropout, columns in ((0.0, ["gap"]), (0.2, ["gap", "gap_std"])):
+        model = AugmentedRegressor(GCNRegressor(**quick, dropout=dropout), n_copies=1)
+        model.fit(crystals, gaps).save_pretrained(tmp_path / "model")
+        assert list(predict(crystals, model=tmp_path / "model").columns) == columns
+
+
+def test_coefficients_that_are_incomplete_are_refused(crystals, saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    metal = json.loads((folder / "metal.json").read_text(encoding="utf-8"))
+    del metal["intercept"]
+    (folder / "metal.json").write_text(json.dumps(metal), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"metal\.json is damaged or not for this"):
+        predict(crystals, model=folder)
 
 
 def test_a_model_that_is_nowhere_is_named():
