@@ -23,16 +23,20 @@ class Balance:
     fixed : ndarray of shape (T,)
         Of mean one.
     kind : {"uncertainty", "dwa"} or None
+    start : ndarray of shape (T,), or None
+        Where weights that move start, of mean one; by default at one.
     """
 
     fixed: NDArray[np.float64]
     kind: str | None = None
+    start: NDArray[np.float64] | None = None
 
     def make(self, loss: str) -> TaskBalance | None:
         """What finds the weights in training, for errors of this kind."""
+        start = np.ones(len(self.fixed)) if self.start is None else self.start
         if self.kind == "uncertainty":
-            return UncertaintyBalance(len(self.fixed), loss)
-        return RateBalance(len(self.fixed)) if self.kind == "dwa" else None
+            return UncertaintyBalance(start, loss)
+        return RateBalance(start) if self.kind == "dwa" else None
 
 
 def read_task_weights(task_weights: Any, names: Sequence[str], loss: str) -> Balance:
@@ -59,7 +63,18 @@ def read_task_weights(task_weights: Any, names: Sequence[str], loss: str) -> Bal
     if isinstance(task_weights, Mapping):
         weights = np.full(len(names), np.nan)
         for key, weight in task_weights.items():
-            weights[column_of(key, names, "task_weights")] = weight
+            t = column_of(key, names, "task_weights")
+            if not np.isnan(weights[t]):
+                raise ValueError(
+                    f"task_weights names the target {names[t]} twice; leave one out."
+                )
+            weights[t] = weight
+        unnamed = np.flatnonzero(np.isnan(weights))
+        if len(unnamed):
+            raise ValueError(
+                f"task_weights has no entry for {names[unnamed[0]]}; give one for each "
+                f"of {', '.join(names)}."
+            )
     else:
         weights = np.asarray(task_weights, dtype=np.float64)
     if weights.shape != ones.shape:
@@ -93,4 +108,4 @@ class RecordTaskWeights(Callback):
         loss = getattr(net.criterion_, "module", net.criterion_)
         for name, weight in zip(self.names, loss.balance.weights, strict=True):
             net.history.record(f"task_weight_{name}", float(weight))
-        loss.balance.end_epoch()
+        loss.balance.end_epoch(net.add_up)

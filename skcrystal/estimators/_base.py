@@ -26,7 +26,8 @@ from ._saving import Saving
 from ._start import Start, find_start
 from ._targets import Targets, check_weights
 
-_GENERATORS = threading.Lock()
+# Callbacks may use other models while one is trained.
+_GENERATORS = threading.RLock()
 
 
 class GNNEstimator(Running, Saving, SharedParameters, ABC):
@@ -238,11 +239,13 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
 
     def _check_same_architecture(self, targets: Targets) -> None:
         """Check the parameters against those of the network that is trained on."""
+        # A model that was saved by an earlier version may lack a parameter.
+        trained = {**type(self)()._get_architecture(), **self._architecture}
         for name, value in self._architecture_for(targets).items():
-            if value != self._architecture[name]:
+            if value != trained[name]:
                 raise ValueError(
                     f"warm_start=True goes on with a network of {name}="
-                    f"{self._architecture[name]!r}, which cannot become {value!r}; set "
+                    f"{trained[name]!r}, which cannot become {value!r}; set "
                     "warm_start=False to start anew."
                 )
 

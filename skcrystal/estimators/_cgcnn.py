@@ -13,7 +13,7 @@ from ._base import GNNEstimator
 from ._classifier import GNNClassifier
 from ._from_checkpoint import estimator_from_checkpoint
 from ._regressor import GNNRegressor
-from ._sharing import share_parameters
+from ._signature import share_parameters
 
 
 class CGCNNArchitecture(GNNEstimator):

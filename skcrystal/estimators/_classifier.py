@@ -19,6 +19,7 @@ from ._callbacks import ClassErrors
 from ._classes import check_classes, listed, name_of, number_classes, weigh_classes
 from ._moments import drops
 from ._parameters import SharedParameters
+from ._start import goes_on
 from ._targets import Targets
 
 # The docstrings of all classifiers; what their network is, their regressors say.
@@ -180,10 +181,9 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
 
     def _read_labels(self, y: Any, n_crystals: int) -> Targets:
         labels = check_classes(y, n_crystals)
-        goes_on = self.warm_start is True and "net_" in vars(self)
         # Become the model's with the scale, once all is checked.
         self._found_classes, numbers = number_classes(
-            labels, self.classes_ if goes_on else None
+            labels, self.classes_ if goes_on(self) else None
         )
         return Targets(numbers[:, None].astype(np.float64), [name_of(y)], True)
 

@@ -10,7 +10,7 @@ from ..utils._validation import Interval
 from ._base import GNNEstimator
 from ._classifier import GNNClassifier
 from ._regressor import GNNRegressor
-from ._sharing import share_parameters
+from ._signature import share_parameters
 
 
 class CoGNArchitecture(GNNEstimator):

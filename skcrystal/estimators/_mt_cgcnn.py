@@ -9,7 +9,7 @@ from ..nn import TaskNetworks
 from ..utils._validation import Interval, StrOptions
 from ._cgcnn import CGCNNArchitecture
 from ._regressor import GNNRegressor
-from ._sharing import share_parameters
+from ._signature import share_parameters
 
 
 class MTCGCNNArchitecture(CGCNNArchitecture):

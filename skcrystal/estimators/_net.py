@@ -79,6 +79,10 @@ class GraphNet(NeuralNet):
             row[key] = loss
         self.history.record(f"{prefix}_batch_count", len(losses))
 
+    def add_up(self, values: Tensor) -> Tensor:
+        """Sum over all processes that share the steps."""
+        return values
+
     def collect(self, losses: Tensor) -> Tensor:
         """Losses of batches of which this process had a share."""
         return losses

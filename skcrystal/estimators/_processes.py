@@ -98,6 +98,9 @@ class ManyProcesses(Processes):
                 self._n_crystals = len(piece[0])
                 return super().train_step_single(piece, **fit_params)
 
+            def add_up(self, values):
+                return self.accelerator.reduce(values, reduction="sum")
+
             def collect(self, losses):
                 return self.accelerator.reduce(losses, reduction="mean")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -114,7 +115,7 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         check_n_targets(
             targets.values.shape[1],
             self.target_names_,
-            ', or set warm_start="trunk" to give it a new head for them',
+            '; give labels of those, or set warm_start="trunk" for a new head',
         )
         self._check_same_architecture(targets)
         gaussian = self._is_gaussian
@@ -126,6 +127,7 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
                 "set warm_start=False to start anew."
             )
         self.target_names_, self._is_1d = targets.names, targets.is_1d
+        self._balance = replace(self._balance, start=self.task_weights_)
 
     def _learn_scale(
         self, targets: Targets, label_weights: NDArray, n_sites: NDArray

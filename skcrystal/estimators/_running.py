@@ -43,7 +43,8 @@ class Running:
         Returns
         -------
         ndarray of shape (m, hidden_dim)
-            The mean over atom features; not scaled.
+            The mean over atom features; not scaled. With a trunk for each target,
+            (m, n_targets * hidden_dim).
 
         Raises
         ------

@@ -64,9 +64,9 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
         If `pretrained` is no fitted model of this architecture, the last fit's network
         is not, or `freeze` is set though there is nothing trained to keep.
     """
+    if goes_on(model):
+        return _start(model, model.net_.module_, True)
     if model.warm_start and _is_trained(model):
-        if model.warm_start is True:
-            return _start(model, model.net_.module_, True)
         _check_trunk(model, model, "the last fit left")
         return _start(model, _trunk_for(model, model), False)
     if model.pretrained is not None:
@@ -76,10 +76,15 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
     if model.freeze is not None:
         raise ValueError(
             f"freeze={model.freeze!r} keeps what was trained before, but this "
-            f"{type(model).__name__} has nothing: give `pretrained`, or set "
-            'warm_start=True (or "trunk") and fit without `freeze` first.'
+            f"{type(model).__name__} starts from nothing: give `pretrained`, or set "
+            'warm_start=True (or "trunk") on a model that is fitted.'
         )
     return None
+
+
+def goes_on(model: GNNEstimator) -> bool:
+    """Whether the next fit keeps the whole network of the last one, head included."""
+    return bool(model.warm_start) and model.warm_start != "trunk" and _is_trained(model)
 
 
 def graphs_before(model: GNNEstimator) -> tuple[GraphSettings | None, bool]:

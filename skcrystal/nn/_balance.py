@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 # A label of scatter b has the likelihood exp(-|error| / b) / b where errors count as
@@ -18,6 +21,10 @@ _PACE = 10.0
 _TEMPERATURE = 2.0  # as published
 
 
+def _alone(values: Tensor) -> Tensor:
+    return values
+
+
 class TaskBalance(nn.Module):
     """Weighs the errors of T targets; of both kinds, weights change as training goes.
 
@@ -31,8 +38,14 @@ class TaskBalance(nn.Module):
         """Errors (B, T), and weights of labels that are not to be used up, (B, T)."""
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
-    def end_epoch(self) -> None:
-        """Take note that all labels have been seen once more."""
+    def end_epoch(self, add_up: Callable[[Tensor], Tensor] = _alone) -> None:
+        """Take note that all labels have been seen once more.
+
+        Parameters
+        ----------
+        add_up : callable
+            Sums a tensor over all processes that have seen a share of them.
+        """
 
 
 class UncertaintyBalance(TaskBalance):
@@ -44,7 +57,8 @@ class UncertaintyBalance(TaskBalance):
 
     Parameters
     ----------
-    n_targets : int
+    start : array-like of shape (T,)
+        Weights to start from.
     kind : {"mae", "mse", "huber"}
         What errors are.
 
@@ -54,9 +68,10 @@ class UncertaintyBalance(TaskBalance):
        Weigh Losses for Scene Geometry and Semantics", CVPR 2018, arXiv:1705.07115.
     """
 
-    def __init__(self, n_targets: int, kind: str) -> None:
+    def __init__(self, start: ArrayLike, kind: str) -> None:
         super().__init__()
-        self.slow = nn.Parameter(torch.zeros(n_targets))
+        log_scatter = -torch.log(torch.as_tensor(start, dtype=torch.float32))
+        self.slow = nn.Parameter(log_scatter / _PACE)
         self.share = _SHARE_OF_LOG[kind]
 
     @property
@@ -82,7 +97,8 @@ class RateBalance(TaskBalance):
 
     Parameters
     ----------
-    n_targets : int
+    start : array-like of shape (T,)
+        Weights to start from.
 
     References
     ----------
@@ -90,21 +106,20 @@ class RateBalance(TaskBalance):
        Attention", CVPR 2019, arXiv:1803.10704.
     """
 
-    def __init__(self, n_targets: int) -> None:
+    def __init__(self, start: ArrayLike) -> None:
         super().__init__()
-        self.register_buffer("weights", torch.ones(n_targets))
-        self.register_buffer("errors", torch.zeros(n_targets))  # of this epoch
-        self.register_buffer("last_errors", torch.zeros(n_targets))
+        weights = torch.as_tensor(start, dtype=torch.float32)
+        self.register_buffer("weights", weights.clone())
+        self.register_buffer("errors", torch.zeros_like(weights))  # of this epoch
+        self.register_buffer("last_errors", torch.zeros_like(weights))
 
     def forward(self, error: Tensor, weight: Tensor) -> Tensor:
         # How many labels there are cancels in the ratio of two epochs.
         self.errors += (error * weight).detach().sum(dim=0)
         return self.weights * error
 
-    def end_epoch(self) -> None:
-        errors = self.errors.clone()
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(errors)  # every process saw a share
+    def end_epoch(self, add_up: Callable[[Tensor], Tensor] = _alone) -> None:
+        errors = add_up(self.errors.clone())
         if self.last_errors.all():
             rates = errors / self.last_errors
             share = torch.softmax(rates / _TEMPERATURE, dim=0)

@@ -69,10 +69,6 @@ class TaskNetworks(nn.Module):
     def dropout_conv(self) -> float:
         return self.networks[0].dropout_conv
 
-    @property
-    def n_outputs(self) -> int:
-        return sum(network.n_outputs for network in self.networks)
-
     def forward(self, batch: GraphBatch) -> Tensor:
         """Outputs of each crystal, (B, K)."""
         return side_by_side([network(batch) for network in self.networks])

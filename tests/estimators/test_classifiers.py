@@ -47,6 +47,12 @@ def kind(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def graphs(kind, small):
+    """Graphs such as the classifier under test reads."""
+    return transformer_for(kind).transform(small[0])
+
+
 @pytest.fixture
 def one():
     """A classifier, where it does not matter which."""

@@ -256,7 +256,7 @@ def test_alike_is_ones(model, graphs, three):
         ([1, 0], "of gap is 0.0; it must be a positive number"),
         ([-1, 2], "of energy is -1.0"),
         ([np.inf, 2], "of energy is inf"),
-        ({"energy": 1}, "of gap is nan"),
+        ({"energy": 1}, "no entry for gap"),
         ({"energy": 1, "fermi": 2}, "'fermi', but there are only energy, gap"),
         ({"energy": 1, 2: 2}, "names the target 2"),
         ("gradnorm", "task_weights"),
@@ -342,3 +342,32 @@ def test_what_is_held_back_is_judged_without_weights_that_move(model, graphs, th
     assert_allclose(
         model.history_["valid_loss"], (errors / model._scaler.scale).mean(1), rtol=1e-3
     )
+
+
+@pytest.mark.parametrize("kind", ["uncertainty", "dwa"])
+def test_going_on_keeps_the_weights_that_were_found(kind, small):
+    X, y = small[:2]
+    model = MTCGCNNRegressor(**QUICK, task_weights=kind, warm_start=True)
+    model.set_params(max_epochs=20, lr=0.01).fit(X, y)
+    found = model.task_weights_
+    model.set_params(max_epochs=1, lr=1e-5).fit(X, y)
+    names = [f"task_weight_{name}" for name in model.target_names_]
+    first = model.history_[names].iloc[0].to_numpy(float)
+    assert_allclose(first / first.mean(), found, atol=0.01)
+
+
+def test_warm_start_may_be_a_boolean_of_numpy(small):
+    X, y = small[:2]
+    model = MTCGCNNRegressor(**QUICK).fit(X, y)
+    head = model.net_.module_.head
+    model.set_params(warm_start=np.True_).fit(X, y)
+    assert model.net_.module_.head is head
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [({0: 1.0}, "no entry for target_1"), ({0: 1, -2: 2, 1: 1}, "target_0 twice")],
+)
+def test_weights_by_name_are_complete_and_unique(weights, message, small):
+    with pytest.raises(ValueError, match=message):
+        MTCGCNNRegressor(**QUICK, task_weights=weights).fit(*small[:2])

@@ -14,7 +14,7 @@ POSITIVE = st.floats(0.1, 10)
 
 
 def uncertain(kind, log_scatter):
-    balance = UncertaintyBalance(len(log_scatter), kind)
+    balance = UncertaintyBalance(torch.ones(len(log_scatter)), kind)
     # A step of the optimiser moves the logarithm by ten of its learning rates.
     balance.slow.data += torch.tensor(log_scatter) / 10
     return balance
@@ -68,7 +68,7 @@ def test_a_missing_label_moves_no_weight():
 @settings(deadline=None, max_examples=20)
 def test_rates_weigh_as_published(epochs, n_batches):
     """T softmax(r / 2), r the ratio of the last two errors; ones for two epochs."""
-    balance, weights = RateBalance(3), [torch.ones(3)]
+    balance, weights = RateBalance(torch.ones(3)), [torch.ones(3)]
     for error in torch.tensor(epochs):
         for _ in range(n_batches):
             balance(error[None], torch.ones(1, 3))
@@ -84,13 +84,13 @@ def test_rates_weigh_as_published(epochs, n_batches):
 
 
 def test_rates_count_labels_that_are_there():
-    balance = RateBalance(2)
+    balance = RateBalance(torch.ones(2))
     error = torch.tensor([[1.0, 100.0], [3.0, 2.0]])
     balance(error, torch.tensor([[1.0, 0.0], [2.0, 1.0]]))
     assert balance.errors.tolist() == [7.0, 2.0]
 
 
-@pytest.mark.parametrize("balance", [RateBalance(2), uncertain("mae", [1.0, -1.0])])
+@pytest.mark.parametrize("balance", [RateBalance(torch.ones(2)), uncertain("mae", [1.0, -1.0])])
 def test_labels_held_back_are_judged_without_weights(balance):
     predicted, label, weight = torch.rand(3, 4, 2).unbind()
     balanced = MaskedLoss("mae", balance).eval()
