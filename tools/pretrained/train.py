@@ -1,6 +1,6 @@
 """Train, calibrate and judge the model that the package ships, and write its files.
 
-    python tools/pretrained/train.py [--members 5] [--epochs 40] [--threads 1]
+    python tools/pretrained/train.py [--members 4] [--epochs 40] [--threads 1]
 
 Needs the data sets of ``_rows.py``. Members are kept in the benchmarks' cache folder as
 they are done, a quarter of an hour each on one thread: what is stopped goes on there.
@@ -55,7 +55,7 @@ def join(members, epochs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--threads", type=int, default=1)
     package = Path(__file__).resolve().parents[2] / "skcrystal"
