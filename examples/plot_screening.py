@@ -27,8 +27,8 @@ table = predict(candidates.data)
 print(f"{len(table)} crystals predicted in {perf_counter() - start:.1f} s")
 
 # %%
-# Errors are taken to be normal. A gap may also be none: where the model suspects a metal,
-# the window is as improbable. Both conditions must hold at once.
+# Errors are taken to be normal. A gap may also be none: as far as the model suspects a
+# metal, the window is improbable. Both conditions must hold at once.
 gap = norm(table["band_gap"], table["band_gap_std"])
 in_window = (gap.cdf(HIGH) - gap.cdf(LOW)) * (1 - table["metal_probability"])
 fe = "formation_energy_per_atom"

@@ -90,7 +90,9 @@ def test_rates_count_labels_that_are_there():
     assert balance.errors.tolist() == [7.0, 2.0]
 
 
-@pytest.mark.parametrize("balance", [RateBalance(torch.ones(2)), uncertain("mae", [1.0, -1.0])])
+@pytest.mark.parametrize(
+    "balance", [RateBalance(torch.ones(2)), uncertain("mae", [1.0, -1.0])]
+)
 def test_labels_held_back_are_judged_without_weights(balance):
     predicted, label, weight = torch.rand(3, 4, 2).unbind()
     balanced = MaskedLoss("mae", balance).eval()

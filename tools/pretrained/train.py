@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from _card import UNITS, judge, write_card
 from _rows import GRAPHS, TARGETS, cache_folder, load_rows
-from skcrystal.pretrained import METAL_BELOW, fit_metal_probability
 from sklearn.frozen import FrozenEstimator
 
 from skcrystal import CalibratedRegressor, CoGNRegressor, EnsembleRegressor
+from skcrystal.pretrained import METAL_BELOW, fit_metal_probability
 
 NAME = "materials-project"
 
