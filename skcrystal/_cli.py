@@ -7,13 +7,14 @@ import math
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from pymatgen.core import Structure
+import pandas as pd
+from pymatgen.core import Structure
 
-    from .pretrained._predict import Loaded
+from .estimators._saving import read_about
+from .pretrained._predict import Loaded, load, tabulate
+from .utils._warnings import unseen_elements_expected
 
 _LONGEST_NOTE = 150  # characters
 _CIF_SUMMARY = "Issues encountered while parsing CIF: "
@@ -68,12 +69,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _predict(files: Sequence[str], model: str, csv: str | None) -> int:
-    # Here, so that help need not wait for torch
-    import pandas as pd
-
-    from .estimators._saving import read_about
-    from .pretrained._predict import load
-
     try:
         about, loaded = read_about(model), load(model)
     except ValueError as error:
@@ -96,8 +91,6 @@ def _predict(files: Sequence[str], model: str, csv: str | None) -> int:
 
 def _read(file: str) -> Structure | None:
     """The crystal of a file; None, after saying why, if there is none."""
-    from pymatgen.core import Structure
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -121,8 +114,6 @@ def _predict_each(
     read: list[tuple[str, Structure]], loaded: Loaded
 ) -> tuple[list[tuple[str, Structure]], pd.DataFrame | None]:
     """What a prediction was made for, and the table; together, if all are sound."""
-    import pandas as pd
-
     if not read:
         return [], None
     try:
@@ -141,9 +132,6 @@ def _predict_each(
 
 
 def _table(crystals: list[Structure], loaded: Loaded) -> pd.DataFrame:
-    from .pretrained._predict import tabulate
-    from .utils._warnings import unseen_elements_expected
-
     with unseen_elements_expected():  # which were named file by file
         return tabulate(loaded, crystals)
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 
 from pymatgen.core import Element
 from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ._inside import innermost
 from ._saved_folder import find_folder, read_arrays, read_config, write_folder
 from ._saved_values import Reader, Writer
 
@@ -242,16 +242,8 @@ def _check_card(card: dict[str, Any] | str | None) -> dict[str, Any] | str | Non
 
 def _training_set(model: Any) -> dict[str, Any]:
     """What the first network of a model has seen, for people to read."""
-    while not hasattr(model, "net_"):
-        if isinstance(model, FrozenEstimator):
-            model = model.estimator
-        elif hasattr(model, "steps"):
-            model = model.steps[-1][1]
-        elif hasattr(model, "estimators_"):
-            model = model.estimators_[0]
-        elif hasattr(model, "estimator_"):
-            model = model.estimator_
-        else:
-            return {}  # which cannot be saved, as will be said
+    model = innermost(model, choose=lambda members: members[0])
+    if not hasattr(model, "net_"):
+        return {}  # which cannot be saved, as will be said
     symbols = " ".join(Element.from_Z(int(z)).symbol for z in model.elements_)
     return {**model._training_set, "elements": symbols}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from ..graphs import GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
+from ._inside import innermost
 
 if TYPE_CHECKING:
     from ._base import GNNEstimator
@@ -129,27 +129,14 @@ def _source(model: GNNEstimator, random: np.random.RandomState) -> GNNEstimator:
     """The fitted model of `pretrained`; of several, one at random."""
     from ._base import GNNEstimator
 
-    found = _load(model.pretrained)
-    while not isinstance(found, GNNEstimator):
-        name = type(found).__name__
-        if isinstance(found, FrozenEstimator):
-            found = found.estimator
-        elif isinstance(found, Pipeline):
-            found = found.steps[-1][1]
-        elif hasattr(found, "estimators_"):
-            found = found.estimators_[random.randint(len(found.estimators_))]
-        elif hasattr(found, "estimator_"):
-            found = found.estimator_
-        elif hasattr(found, "best_estimator_"):
-            found = found.best_estimator_
-        elif hasattr(found, "estimator"):
-            raise ValueError(f"pretrained holds a {name} that is not fitted.")
-        else:
-            raise ValueError(f"pretrained holds a {name}, which has no graph network.")
+    found = innermost(
+        _load(model.pretrained), lambda members: members[random.randint(len(members))]
+    )
+    name = type(found).__name__
+    if not isinstance(found, GNNEstimator) and not hasattr(found, "estimator"):
+        raise ValueError(f"pretrained holds a {name}, which has no graph network.")
     if not _is_trained(found):
-        raise ValueError(
-            f"pretrained holds a {type(found).__name__} that is not fitted."
-        )
+        raise ValueError(f"pretrained holds a {name} that is not fitted.")
     return found
 
 

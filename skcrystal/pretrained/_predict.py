@@ -58,7 +58,10 @@ def predict(structures: Any, *, model: str | PathLike = DEFAULT) -> pd.DataFrame
     >>> from skcrystal import predict
     >>> from skcrystal.datasets import load_pbe_prototypes
     >>> crystals = load_pbe_prototypes().data
-    >>> predict(crystals[:3])  # doctest: +SKIP
+    >>> table = predict(crystals[:3])
+    >>> table.columns.tolist()  # doctest: +NORMALIZE_WHITESPACE
+    ['formation_energy_per_atom', 'formation_energy_per_atom_std', 'band_gap',
+     'band_gap_std', 'efermi', 'efermi_std', 'metal_probability']
     """
     return tabulate(load(model), structures)
 

@@ -23,7 +23,6 @@ from skcrystal.pretrained import (
     METAL_BELOW,
     fit_metal_probability,
     metal_probability,
-    pretrained_names,
 )
 
 COLUMNS = [
@@ -175,9 +174,6 @@ def test_coefficients_of_other_features_are_refused(gaps):
         metal_probability(fitted, [1.0], [0.1])
 
 
-@pytest.mark.skipif(
-    "materials-project" not in pretrained_names(), reason="a source without weights"
-)
 def test_the_shipped_model_knows_salt_from_copper():
     salt = crystal_of("cubic")
     copper = Structure.from_spacegroup(
