@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sklearn.utils import Bunch
 
+from ._download import download
+
 _URL = "https://raw.githubusercontent.com/txie-93/cgcnn/f42ab23/"
 _ATOM_INIT = "atom_init.json"
 # File here: where it is there, and its SHA-256
@@ -116,20 +118,5 @@ def fetch_cgcnn_checkpoint(
 
 
 def _fetch(file: str, folder: Path) -> Path:
-    import pooch
-
     place, sha256 = _FILES[file]
-    try:
-        pooch.retrieve(
-            _URL + place,
-            known_hash=f"sha256:{sha256}",
-            fname=file,
-            path=folder,
-            downloader=pooch.HTTPDownloader(timeout=30),
-        )
-    except (OSError, ValueError) as error:  # pooch's, where the hash is another
-        raise OSError(
-            f"{file} could not be downloaded. Try again, or copy {_URL + place} to "
-            f"{folder / file} by hand. ({error})"
-        ) from error
-    return folder / file
+    return download(_URL + place, folder / file, sha256=sha256)

@@ -1,51 +1,13 @@
 """Published weights over HTTP, from a server on this machine."""
 
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from file_server import Server
 
 from skcrystal.datasets import _cgcnn_checkpoints as module
-from skcrystal.datasets import fetch_cgcnn_checkpoint
+from skcrystal.datasets import _download, fetch_cgcnn_checkpoint
 from skcrystal.estimators._cgcnn_checkpoint import read_checkpoint
-
-
-class Server:
-    """Serves `files`, in the way that `fault` says."""
-
-    def __init__(self):
-        self.files, self.fault, self.asked = {}, None, []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.asked.append(self.path)
-                content = server.files.get(self.path)
-                if content is None:
-                    self.send_error(404)
-                    return
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                if server.fault == "broken":
-                    content = content[: len(content) // 2]
-                elif server.fault == "damaged":
-                    content = content[:-1] + bytes([content[-1] ^ 1])
-                self.wfile.write(content)
-
-            def log_message(self, *args):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/"
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def stop(self):
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
 
 
 @pytest.fixture
@@ -53,6 +15,7 @@ def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     server = Server()
     monkeypatch.setattr(module, "_URL", server.url)
+    monkeypatch.setattr(_download, "RETRIES", 0)  # which wait for seconds
     yield server
     server.stop()
 
