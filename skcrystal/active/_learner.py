@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 
 from ..estimators._classes import check_classes
+from ..estimators._sites import refuse_sites
 from ..estimators._targets import check_targets
 from ..utils._rows import stack, take
 from ._query import QueriesCrystals
@@ -215,4 +216,5 @@ def _check_labels(estimator: BaseEstimator, X: Any, y: Any) -> None:
     if is_classifier(estimator):
         check_classes(y, len(X))
     else:
+        refuse_sites(estimator, "active learning")
         check_targets(y, len(X), allow_empty=True)

@@ -23,6 +23,7 @@ from ._inputs import holds_data
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._saving import Saving
 from ._score import CrystalRegressorMixin
+from ._sites import refuse_sites
 from ._targets import check_targets, check_weights
 
 
@@ -210,6 +211,7 @@ class AugmentedRegressor(
                 "estimator is frozen, so that copies would not be learned from; pass "
                 "it without FrozenEstimator."
             )
+        refuse_sites(self.estimator, type(self).__name__)
         params = self.estimator.get_params(deep=True)
         endings = {name.rpartition("__")[2] for name in params}
         if "calibration_fraction" in endings:

@@ -16,15 +16,17 @@ from ..graphs import CrystalGraphs
 from ..nn import CrystalNetwork, TaskNetworks
 from ..utils._validation import validate_params_of
 from ._data import GraphDataset, store_of
-from ._holdout import split_rows
+from ._holdout import check_given, split_rows
 from ._inputs import as_graphs, check_described
+from ._labelled import Labelled
 from ._net import GraphNet, history_frame, make_net, release
 from ._parameters import SharedParameters
+from ._pieces import Cutting, PartsDataset
 from ._processes import Processes, pick_processes
 from ._running import Running
 from ._saving import Saving
 from ._start import Start, find_start
-from ._targets import Targets, check_weights
+from ._targets import Targets, check_alike, check_weights
 
 # Callbacks may use other models while one is trained.
 _GENERATORS = threading.RLock()
@@ -34,11 +36,14 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
 
     An architecture adds its parameters and gives `_make_network`; it says with
-    ``_needs_vectors`` whether its network reads displacement vectors. Regressors and
-    classifiers say what labels are, and what a network has to give for them.
+    ``_needs_vectors`` whether its network reads displacement vectors, and with
+    ``_reads_merged`` whether it says the same of graphs whose equal atoms are merged.
+    Regressors and classifiers say what labels are, and what a network has to give for
+    them.
     """
 
     _needs_vectors: ClassVar[bool] = False
+    _reads_merged: ClassVar[bool] = True
 
     # What an architecture gives
 
@@ -59,13 +64,21 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
 
     # What a kind of estimator gives
 
-    @abstractmethod
-    def _read_labels(self, y: Any, n_crystals: int) -> Targets:
-        """Check labels and make numbers of them."""
+    def _check_kind_parameters(self) -> None:
+        """Check parameters of regressors, or of classifiers, against each other."""
 
     @abstractmethod
-    def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
-        """Weights of labels (n, T) from those of crystals (n,); zero where missing."""
+    def _read_labels(self, y: Any, graphs: CrystalGraphs, watched: bool) -> Targets:
+        """Check labels and make numbers of them.
+
+        Those that are `watched` by early stopping come after those to be trained on.
+        """
+
+    @abstractmethod
+    def _weigh_labels(
+        self, targets: Targets, weights: NDArray, watched: bool
+    ) -> NDArray:
+        """Weights of labels (R, T) from those of rows (R,); zero where missing."""
 
     @abstractmethod
     def _check_goes_on(self, targets: Targets) -> None:
@@ -79,7 +92,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
 
     @abstractmethod
     def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
-        """Labels (n, T) as the loss reads them, of crystals of (n,) sites."""
+        """Labels (R, T) as the loss reads them, of crystals of (n,) sites."""
 
     @abstractmethod
     def _outputs(self) -> dict[str, Any]:
@@ -111,7 +124,15 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
 
     # Public methods
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> GNNEstimator:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> GNNEstimator:
         """Train on crystals with labels.
 
         Parameters
@@ -121,9 +142,15 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
             as those of `pretrained` were.
         y : array-like of shape (n,) or (n, n_targets)
             Labels. For regressors, NaN where one was not measured; a DataFrame's
-            columns name the targets. For classifiers, (n,): a class each.
+            columns name the targets. For classifiers, (n,): a class each. With
+            ``target_level="atom"``, a sequence of n arrays (n_sites,) or (n_sites,
+            n_targets), in the order of each crystal's sites, or all of them in one.
         sample_weight : array-like of shape (n,), optional
             A weight of 2 counts as the crystal given twice.
+        X_val : CrystalGraphs, or sequence of m crystals or PyG Data, optional
+            What `early_stopping` watches, in place of a part held back of `X`.
+        y_val : array-like of shape (m,) or (m, n_targets), optional
+            Labels of `X_val`, as in `y`.
 
         Returns
         -------
@@ -141,71 +168,78 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         """
         validate_params_of(self)
         self._check_shape_parameters()
+        self._check_kind_parameters()
         processes = pick_processes(self.device, self.data_parallel)
         random = processes.agree(check_random_state(self.random_state))
         start = find_start(self, random)
-        settings = start.settings if start else None
-        graphs = as_graphs(
-            X,
-            settings=settings,
-            vectors=self._needs_vectors,
-            build=start is None or settings is not None,
-        )
-        if start is not None:
-            check_described(graphs, start.network)
-        targets = self._read_labels(y, len(graphs))
-        weights = check_weights(sample_weight, len(graphs))
-        label_weights = self._weigh_labels(targets, weights)
+        data = self._read(X, y, sample_weight, start)
+        if X_val is not None or y_val is not None:
+            check_given(X_val, y_val, self.early_stopping)
+            watched = self._read(X_val, y_val, None, start, data.graphs)
+            check_alike(data.targets, watched.targets)
+            data = data.followed_by(watched)
         fraction = self.validation_fraction if self.early_stopping else None
-        kept, held = split_rows(graphs, targets.names, label_weights, fraction, random)
+        kept, held = split_rows(data, fraction, random)
         goes_on = start is not None and start.goes_on
         if goes_on:
-            self._check_goes_on(targets)
-        elements = _elements(graphs, kept[label_weights[kept].any(axis=1)])
-        if not goes_on:
-            n_sites = graphs.n_sites[kept]
-            self._learn_scale(targets[kept], label_weights[kept], n_sites)
-            self._architecture = self._architecture_for(targets)
+            self._check_goes_on(data.targets)
+        else:
+            n_sites = data.graphs.n_sites[kept]
+            self._learn_scale(data.targets[kept], data.weights_of(kept), n_sites)
+            norm = self._norm() if start is None else start.network.norm
+            self._architecture = self._architecture_for(data.targets) | {"norm": norm}
         # Set last again: training that fails leaves no fitted model.
         self.__dict__.pop("net_", None)
+        elements = data.elements(kept)
         if start is None:
-            self.graph_settings_ = graphs.settings
-            self.cutoff_ = _reach(graphs)
+            self.graph_settings_ = data.graphs.settings
+            self.cutoff_ = _reach(data.graphs)
             self.elements_ = elements
         else:
             self.graph_settings_, self.cutoff_ = start.settings, start.cutoff
             self.elements_ = np.union1d(start.elements, elements)
-
-        # One store for both, which on the CPU holds no copy of the graphs.
-        store = store_of(graphs, processes.device)
-        scaled = self._scale_labels(targets, graphs.n_sites)
-        train, valid = (
-            None
-            if rows is None
-            # Weights are one in the mean over the whole set, see MaskedLoss.
-            else GraphDataset(
-                store,
-                rows,
-                scaled[rows],
-                label_weights[rows] / label_weights[rows].mean(),
-            )
-            for rows in (kept, held)
-        )
-        self.net_ = self._train(start, train, valid, random, processes)
+        self.net_ = self._train(start, data, kept, held, random, processes)
         self._mc_seed = int(random.randint(2**31 - 1))
         self.history_ = history_frame(self.net_)
         self.n_iter_ = len(self.history_)
-        self._training_set = self._describe(targets[kept])
+        self._training_set = self._describe(data.targets[kept])
         self._finish()
         return self
 
     # Steps of fit
 
+    def _read(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        start: Start | None,
+        trained_on: CrystalGraphs | None = None,
+    ) -> Labelled:
+        """Check crystals and labels: to train on, or to watch beside those."""
+        before = trained_on if start is None else start
+        settings = None if before is None else before.settings
+        watched = trained_on is not None
+        graphs = as_graphs(
+            X,
+            settings=settings,
+            vectors=self._needs_vectors,
+            merged=self._reads_merged,
+            build=before is None or settings is not None,
+        )
+        if start is not None:
+            check_described(graphs, start.network)
+        targets = self._read_labels(y, graphs, watched)
+        weights = check_weights(sample_weight, len(graphs))
+        weights = self._weigh_labels(targets, targets.spread(weights), watched)
+        return Labelled(graphs, targets, weights)
+
     def _train(
         self,
         start: Start | None,
-        train: GraphDataset,
-        valid: GraphDataset | None,
+        data: Labelled,
+        kept: NDArray,
+        held: NDArray | None,
         random: np.random.RandomState,
         processes: Processes,
     ) -> GraphNet:
@@ -219,16 +253,60 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
             network.train_trunk(self.freeze != "trunk")
             if processes.share[1] > 1:  # each drops other features
                 torch.manual_seed(torch.initial_seed() + processes.share[0])
+            train, valid = self._datasets(data, kept, held, network, processes.device)
             net = make_net(self, network, train, valid, random, processes)
             net.fit(train)
         processes.leave(net)
         release(net)
         return net
 
+    def _datasets(
+        self,
+        data: Labelled,
+        kept: NDArray,
+        held: NDArray | None,
+        network: CrystalNetwork,
+        device: torch.device,
+    ) -> tuple[GraphDataset, GraphDataset | None]:
+        """What training and validation loop over."""
+        # One store for both, which on the CPU holds no copy of the graphs.
+        sites = data.targets.ptr is not None
+        store = store_of(data.graphs, device, sites=sites)
+        scaled = self._scale_labels(data.targets, data.graphs.n_sites)
+
+        def dataset(crystals: NDArray, cutting: Cutting | None) -> GraphDataset:
+            weights = data.weights_of(crystals)
+            labels = scaled[data.targets.rows(crystals)]
+            # Weights are one in the mean over the whole set, see MaskedLoss.
+            labels = labels, weights / weights.mean(), data.targets[crystals].ptr
+            if cutting is None:
+                return GraphDataset(store, crystals, *labels)
+            return PartsDataset(store, crystals, *labels, cutting)
+
+        cuttings = self._cuttings(data.graphs, network.hops, device)
+        train, valid = (
+            None if crystals is None else dataset(crystals, cutting)
+            for crystals, cutting in zip((kept, held), cuttings, strict=True)
+        )
+        return train, valid
+
+    def _cuttings(
+        self, graphs: CrystalGraphs, hops: int, device: torch.device
+    ) -> tuple[Cutting | None, Cutting | None]:
+        """How crystals are cut in parts in training and validation; None is not."""
+        return None, None
+
     def _build_network(self) -> CrystalNetwork | TaskNetworks:
         return self._make_network(
-            cutoff=self.cutoff_, hidden_dim=self.hidden_dim, **self._outputs()
+            cutoff=self.cutoff_,
+            hidden_dim=self.hidden_dim,
+            norm=self._norm(),
+            **self._outputs(),
         )
+
+    def _norm(self) -> str:
+        """Which norms a new network has."""
+        return "layer" if self.norm is None else self.norm
 
     def _architecture_for(self, targets: Targets) -> dict[str, Any]:
         """Parameters that make the network what it is, as they are for these targets.
@@ -240,8 +318,11 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
     def _check_same_architecture(self, targets: Targets) -> None:
         """Check the parameters against those of the network that is trained on."""
         # A model that was saved by an earlier version may lack a parameter.
-        trained = {**type(self)()._get_architecture(), **self._architecture}
+        trained = type(self)()._get_architecture() | {"norm": "layer"}
+        trained |= self._architecture
         for name, value in self._architecture_for(targets).items():
+            if name == "norm" and value is None:
+                continue
             if value != trained[name]:
                 raise ValueError(
                     f"warm_start=True goes on with a network of {name}="
@@ -261,10 +342,3 @@ def _reach(graphs: CrystalGraphs) -> float:
     if graphs.settings is not None:
         return graphs.settings.cutoff
     return float(graphs.distances.max())
-
-
-def _elements(graphs: CrystalGraphs, rows: NDArray) -> NDArray[np.int64]:
-    picked = np.zeros(len(graphs), dtype=bool)
-    picked[rows] = True
-    atoms = np.repeat(picked, graphs.n_atoms)
-    return np.unique(graphs.atomic_numbers[atoms]).astype(np.int64)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 import torch
 from skorch.callbacks import Callback
+from torch.utils.data import Dataset
 
+from ..nn import measure_norms
 from ._scaling import TargetScaler
 
 
@@ -33,12 +37,12 @@ class TargetErrors(Callback):
         if training:
             return
         start = 0
-        for graphs, (label, weight) in zip(*batch, strict=True):
+        for label, weight in batch[1]:
             # A piece's weights are scaled by its part of the batch.
-            weight = weight * (len(y_pred) / len(graphs))
-            predicted = y_pred[start : start + len(graphs), : label.shape[1]]
+            weight = weight * (len(y_pred) / len(label))
+            predicted = y_pred[start : start + len(label), : label.shape[1]]
             self._pieces.append(torch.stack([predicted, label, weight]))
-            start += len(graphs)
+            start += len(label)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if dataset_valid is None:
@@ -64,13 +68,13 @@ class ClassErrors(Callback):
         if training:
             return
         start = 0
-        for graphs, (label, weight) in zip(*batch, strict=True):
+        for label, weight in batch[1]:
             # A piece's weights are scaled by its part of the batch.
-            weight = weight[:, 0] * (len(y_pred) / len(graphs))
-            guess = y_pred[start : start + len(graphs)].argmax(dim=1)
+            weight = weight[:, 0] * (len(y_pred) / len(label))
+            guess = y_pred[start : start + len(label)].argmax(dim=1)
             self._right.append((weight * (guess == label[:, 0])).sum())
             self._all.append(weight.sum())
-            start += len(graphs)
+            start += len(label)
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         if dataset_valid is None:
@@ -78,6 +82,48 @@ class ClassErrors(Callback):
         share = torch.stack(self._right).sum() / torch.stack(self._all).sum()
         del self._right, self._all  # they may lie on a device
         net.history.record("valid_accuracy", float(share))
+
+
+class MeasureNorms(Callback):
+    """Let norms over atoms measure the training set: before validation, or at the end.
+
+    It belongs behind what changes weights then.
+
+    Parameters
+    ----------
+    loader : callable
+        Makes what iterates over a dataset in batches.
+    """
+
+    # Enough for means, of many crystals and of many atoms, and no whole epoch
+    _N_BATCHES, _N_LABELS = 20, 10_000
+
+    def __init__(self, loader: Callable[[Dataset], Iterable]) -> None:
+        self.loader = loader
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self._dataset, self._is_done = dataset_train, False
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        if not training and not self._is_done:
+            self._measure(net)
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        if not self._is_done:
+            self._measure(net)
+        del self._dataset
+
+    def _measure(self, net):
+        measure_norms(net.module_, self._batches())
+        self._is_done = True
+
+    def _batches(self):
+        n_labels = 0
+        for i, (graphs, labels) in enumerate(self.loader(self._dataset)):
+            if i >= self._N_BATCHES and n_labels >= self._N_LABELS:
+                return
+            yield from graphs
+            n_labels += sum(len(label) for label, _ in labels)
 
 
 class StopOnDivergence(Callback):

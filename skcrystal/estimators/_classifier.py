@@ -179,20 +179,24 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
 
     # What the fit path asks for
 
-    def _read_labels(self, y: Any, n_crystals: int) -> Targets:
-        labels = check_classes(y, n_crystals)
+    def _read_labels(self, y: Any, graphs: CrystalGraphs, watched: bool) -> Targets:
+        labels = check_classes(y, len(graphs))
+        known = self.classes_ if goes_on(self) else None
         # Become the model's with the scale, once all is checked.
         self._found_classes, numbers = number_classes(
-            labels, self.classes_ if goes_on(self) else None
+            labels, self._found_classes if watched else known
         )
         return Targets(numbers[:, None].astype(np.float64), [name_of(y)], True)
 
-    def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
+    def _weigh_labels(
+        self, targets: Targets, weights: NDArray, watched: bool
+    ) -> NDArray:
         numbers = targets.values[:, 0].astype(np.int64)
-        factors = weigh_classes(
-            self.class_weight, self._found_classes, numbers, weights
-        )
-        return (weights * factors[numbers])[:, None]
+        if not watched:
+            self._class_factors = weigh_classes(
+                self.class_weight, self._found_classes, numbers, weights
+            )
+        return (weights * self._class_factors[numbers])[:, None]
 
     def _check_goes_on(self, targets: Targets) -> None:
         self._check_same_architecture(targets)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..graphs import CrystalGraphs
+from ..graphs._ragged import ragged_arange
 from ..nn import GraphBatch, GraphStore
 
 # What runs through a network at once has at most this many edges (or is one crystal).
@@ -22,13 +23,16 @@ _EDGES_AT_ONCE = {"cpu": 30_000}
 _EDGES_ELSEWHERE = 400_000
 
 
-def store_of(graphs: CrystalGraphs, device: str | torch.device) -> GraphStore:
-    """Graphs on a device, ready to be gathered."""
+def store_of(
+    graphs: CrystalGraphs, device: str | torch.device, *, sites: bool = False
+) -> GraphStore:
+    """Graphs on a device, ready to be gathered; with `sites`, to be asked of these."""
     return GraphStore(
         graphs.columns(),
         atom_ptr=graphs.atom_ptr,
         edge_ptr=graphs.edge_ptr,
         distance_ptr=graphs.distance_ptr,
+        site_ptr=graphs.site_ptr if sites and graphs.site_atom is not None else None,
         device=device,
     )
 
@@ -85,15 +89,24 @@ class GraphDataset(Dataset):
     store : GraphStore
     rows : ndarray of shape (n,)
         Which of its graphs.
-    labels, weights : ndarray of shape (n, T)
+    labels, weights : ndarray of shape (R, T)
         Weights are zero where a label is missing.
+    label_ptr : ndarray of shape (n + 1,), optional
+        Graph i owns the labels ``label_ptr[i]:label_ptr[i + 1]``, one for each of its
+        sites; by default each graph has one.
     """
 
     def __init__(
-        self, store: GraphStore, rows: NDArray, labels: NDArray, weights: NDArray
+        self,
+        store: GraphStore,
+        rows: NDArray,
+        labels: NDArray,
+        weights: NDArray,
+        label_ptr: NDArray | None = None,
     ) -> None:
         self.store = store
         self.rows = rows
+        self.label_ptr = label_ptr
         known = np.where(weights > 0, labels, 0.0).astype(np.float32)
         self.labels = torch.from_numpy(known).to(store.device)
         self.weights = torch.from_numpy(weights.astype(np.float32)).to(store.device)
@@ -106,6 +119,16 @@ class GraphDataset(Dataset):
         """Atoms of each graph, of shape (n,)."""
         return self.store.n_atoms[self.rows]
 
+    def of_pass(self, random: np.random.RandomState) -> GraphDataset:
+        """What one pass over the data loops over; of the same length and sizes."""
+        return self
+
+    def n_labels(self, rows: NDArray) -> int:
+        """Labels of some of the graphs, be they there or missing."""
+        if self.label_ptr is None:
+            return len(rows)
+        return int(np.diff(self.label_ptr)[rows].sum())
+
     def pieces(self, rows: NDArray) -> list[NDArray]:
         """Cut rows in pieces of bounded size."""
         n_edges = self.store.n_edges[self.rows[rows]]
@@ -113,7 +136,10 @@ class GraphDataset(Dataset):
         return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
     def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
-        index = self.store.tensor(rows)
+        index = rows
+        if self.label_ptr is not None:
+            index = ragged_arange(self.label_ptr[rows], np.diff(self.label_ptr)[rows])
+        index = self.store.tensor(index)
         graphs = self.store.gather(self.rows[rows])
         return graphs, (self.labels[index], self.weights[index])
 
@@ -163,32 +189,47 @@ class GraphLoader:
         n = len(self.dataset)
         rows = np.arange(n)
         if self.seed is not None:
-            np.random.RandomState([self.seed, i]).shuffle(rows)
+            self._random(i).shuffle(rows)
         if self.max_atoms is None:
             return np.split(rows, range(self.batch_size, n, self.batch_size))
         sizes = self.dataset.n_atoms[rows]
         pieces = cut(sizes, self.max_atoms, self.batch_size)
         return [rows[start:stop] for start, stop in pieces]
 
+    def _random(self, i: int) -> np.random.RandomState:
+        return np.random.RandomState([self.seed or 0, i])
+
     def __iter__(self) -> Iterator[tuple[list[GraphBatch], list[Labels]]]:
         """Yield each batch, in pieces whose losses add up to that of the batch."""
         plan = self.plan(self._n_passes)
+        dataset = self.dataset.of_pass(self._random(self._n_passes))
         self._n_passes += 1
         for rows in plan:
-            pieces = [self._piece(*piece) for piece in self._shares(rows)]
+            pieces = [
+                _piece(dataset, rows, factor)
+                for rows, factor in _shares(dataset, rows, self.share)
+            ]
             yield [graphs for graphs, _ in pieces], [labels for _, labels in pieces]
 
-    def _shares(self, rows: NDArray) -> list[tuple[NDArray, float]]:
-        """Rows of each piece, and the factor of its weights."""
-        first, step = self.share
-        if step == 1:
-            pieces = self.dataset.pieces(rows)
-            return [(piece, len(piece) / len(rows)) for piece in pieces]
-        # Gradients are averaged over processes, which must all make one pass, though
-        # their shares may differ by a row. One without any counts for nothing.
-        own = rows[first::step]
-        return [(own if len(own) else rows[:1], step * len(own) / len(rows))]
 
-    def _piece(self, rows: NDArray, factor: float) -> tuple[GraphBatch, Labels]:
-        graphs, (label, weight) = self.dataset.batch(rows)
-        return graphs, (label, weight if factor == 1 else weight * factor)
+def _shares(
+    dataset: GraphDataset, rows: NDArray, share: tuple[int, int]
+) -> list[tuple[NDArray, float]]:
+    """Rows of each piece of a batch, and the factor of its weights."""
+    n_labels = dataset.n_labels
+    first, step = share
+    if step == 1:
+        pieces = dataset.pieces(rows)
+        return [(piece, n_labels(piece) / n_labels(rows)) for piece in pieces]
+    # Gradients are averaged over processes, which must all make one pass, though
+    # their shares may differ by a row. One without any counts for nothing.
+    own = rows[first::step]
+    factor = step * n_labels(own) / n_labels(rows)
+    return [(own if len(own) else rows[:1], factor)]
+
+
+def _piece(
+    dataset: GraphDataset, rows: NDArray, factor: float
+) -> tuple[GraphBatch, Labels]:
+    graphs, (label, weight) = dataset.batch(rows)
+    return graphs, (label, weight if factor == 1 else weight * factor)

@@ -21,7 +21,8 @@ from ._moments import check_one_spread
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._saving import Saving
 from ._score import CrystalRegressorMixin
-from ._targets import check_targets, check_weights
+from ._sites import SiteValues, like, read_targets, rows_of
+from ._targets import Targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
 
@@ -113,7 +114,8 @@ class EnsembleRegressor(
         ----------
         X : CrystalGraphs, or sequence of n crystals
         y : array-like of shape (n,) or (n, n_targets)
-            Labels; NaN where one was not measured.
+            Labels; NaN where one was not measured. Those of sites are as members of
+            ``target_level="atom"`` take them.
         sample_weight : array-like of shape (n,), optional
 
         Returns
@@ -128,7 +130,9 @@ class EnsembleRegressor(
         validate_params_of(self)
         prefix, final, graphs = fit_prefix(self.estimator, X, y)
         _check_member(final, self.bootstrap)
-        targets = check_targets(y, len(graphs))
+        targets = read_targets(final, y, graphs)
+        if self.bootstrap and targets.ptr is not None:  # rows are drawn of crystals
+            y = SiteValues.of(targets.shaped(), targets.ptr)
         weights = None
         if sample_weight is not None:
             weights = check_weights(sample_weight, len(graphs))
@@ -138,9 +142,7 @@ class EnsembleRegressor(
         for _ in range(self.n_estimators):
             members.append(seed_estimator(clone(final), random))
             samples.append(
-                _draw(~np.isnan(targets.values), weights, random)
-                if self.bootstrap
-                else None
+                _draw(_known(targets), weights, random) if self.bootstrap else None
             )
         members = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
             delayed(_fit_member)(member, graphs, y, weights, sample)
@@ -195,21 +197,21 @@ class EnsembleRegressor(
             )
         finals = [separate(member)[1] for member in self.estimators_]
         if not (is_gaussian and (return_std or return_components)):
-            means = np.stack([member.predict(graphs) for member in finals])
-            noise = None
+            parts = [[member.predict(graphs)] for member in finals]
         else:
-            pairs = [member._predict_gaussian(graphs) for member in finals]
-            means, noise = (np.stack(part) for part in zip(*pairs, strict=True))
-        mean = means.mean(axis=0)
-        if not (return_std or return_components):
-            return mean
-        epistemic = means.std(axis=0, ddof=1)
-        if noise is None:
-            return mean, epistemic
-        aleatoric = np.sqrt(np.mean(noise**2, axis=0))
-        if return_components:
-            return mean, epistemic, aleatoric
-        return mean, np.hypot(epistemic, aleatoric)
+            parts = [member._predict_gaussian(graphs) for member in finals]
+        means, *noise = (
+            np.stack([rows_of(values) for values in part])
+            for part in zip(*parts, strict=True)
+        )
+        found = [means.mean(axis=0)]
+        if return_std or return_components:
+            found.append(means.std(axis=0, ddof=1))
+            found += [np.sqrt(np.mean(part**2, axis=0)) for part in noise]
+        if return_std and noise:
+            found = [found[0], np.hypot(*found[1:])]
+        found = [like(rows, parts[0][0]) for rows in found]
+        return tuple(found) if len(found) > 1 else found[0]
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -237,6 +239,12 @@ class EnsembleRegressor(
     def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
         prefix, final = separate(self.estimators_[0])
         return final, transform(prefix, final, X)
+
+
+def _known(targets: Targets) -> NDArray[np.bool_]:
+    """Of which targets each crystal has a label, (n, T)."""
+    known = ~np.isnan(targets.values)
+    return np.stack([targets.any_of(column) for column in known.T], axis=1)
 
 
 def _check_member(final: BaseEstimator, bootstrap: bool) -> None:

@@ -15,6 +15,7 @@ def as_graphs(
     *,
     settings: GraphSettings | None = None,
     vectors: bool = False,
+    merged: bool = True,
     build: bool = True,
 ) -> CrystalGraphs:
     """Return the graphs of `X`, building them if need be.
@@ -28,6 +29,8 @@ def as_graphs(
         where they know how they were made. By default, the transformer's defaults.
     vectors : bool, default=False
         Whether the network reads displacement vectors.
+    merged : bool, default=True
+        Whether it can read graphs whose equal atoms are merged.
     build : bool, default=True
         Whether crystals may be given, or ready graphs alone.
 
@@ -41,8 +44,9 @@ def as_graphs(
         If an entry is neither graph nor crystal.
     ValueError
         If `X` is empty, holds crystals though `build` is False, the graphs lack
-        vectors that the network reads, were made otherwise than those of the fit, or
-        a crystal is unfit for a graph.
+        vectors that the network reads or have atoms merged though it cannot read
+        that, were made otherwise than those of the fit, or a crystal is unfit for a
+        graph.
     """
     if isinstance(X, CrystalGraphs):
         graphs = X
@@ -56,6 +60,8 @@ def as_graphs(
         )
     else:
         settings = replace(settings or GraphSettings(), vectors=vectors)
+        if not merged:
+            settings = replace(settings, reduce=None)
         return CrystalGraphTransformer(**asdict(settings)).transform(X)
     if len(graphs) == 0:
         raise ValueError("X is empty: at least one crystal is needed.")
@@ -63,6 +69,11 @@ def as_graphs(
         raise ValueError(
             "X holds graphs without displacement vectors, which this model reads; "
             "make them with CrystalGraphTransformer(vectors=True)."
+        )
+    if not merged and graphs.site_atom is not None:
+        raise ValueError(
+            "X holds graphs whose equal atoms are merged, which this model cannot read;"
+            " make them with CrystalGraphTransformer(vectors=True, reduce=None)."
         )
     if settings is not None and graphs.settings is not None:
         if not _compatible(settings, graphs.settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from ..nn import CrystalNetwork, GraphBatch
 from ._averaging import AverageWeights
-from ._callbacks import StopOnDivergence
-from ._data import GraphDataset, GraphLoader
+from ._callbacks import MeasureNorms, StopOnDivergence
+from ._data import GraphDataset, GraphLoader, Labels
 from ._processes import Processes
 from ._schedules import make_scheduler
 
@@ -35,7 +36,7 @@ class GraphNet(NeuralNet):
     def train_step_single(self, batch, **fit_params):
         """Add up the gradients of all pieces."""
         step = super().train_step_single
-        self._n_crystals = sum(map(len, batch[0]))
+        self._n_labels = _n_labels(batch)
         return _join([step(piece, **fit_params) for piece in zip(*batch, strict=True)])
 
     def validation_step(self, batch, **fit_params):
@@ -52,7 +53,7 @@ class GraphNet(NeuralNet):
         # Several processes wrap a network that they share.
         network = getattr(self.module_, "module", self.module_)
         if training and hasattr(network, "penalty"):
-            loss = loss + network.penalty() * (len(X) / self._n_crystals)
+            loss = loss + network.penalty() * (len(y_pred) / self._n_labels)
         return loss
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -69,8 +70,7 @@ class GraphNet(NeuralNet):
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             self.history.record_batch(key, losses[-1])
-            n_crystals = sum(map(len, batch[0]))
-            self.history.record_batch(f"{prefix}_batch_size", n_crystals)
+            self.history.record_batch(f"{prefix}_batch_size", _n_labels(batch))
             self.notify("on_batch_end", batch=batch, training=training, **step)
         # The rows of this part of the epoch; validation comes after training.
         rows = self.history[-1]["batches"][-len(losses) :]
@@ -86,6 +86,11 @@ class GraphNet(NeuralNet):
     def collect(self, losses: Tensor) -> Tensor:
         """Losses of batches of which this process had a share."""
         return losses
+
+
+def _n_labels(batch: tuple[list[GraphBatch], list[Labels]]) -> int:
+    """Rows of labels of a batch: one a crystal, or one a site."""
+    return sum(len(label) for label, _ in batch[1])
 
 
 def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -110,6 +115,8 @@ def make_net(
     callbacks: list = [StopOnDivergence()]
     if model.ema_decay is not None:
         callbacks.append(AverageWeights(model.ema_decay))
+    loader = partial(GraphLoader, batch_size=model.batch_size, seed=seed)
+    callbacks.append(MeasureNorms(loader))
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
     if model.lr_schedule != "constant":

@@ -10,6 +10,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
+from ..nn import NORMS
 from ..utils._validation import Interval, StrOptions
 
 
@@ -24,6 +25,13 @@ class SharedParameters(BaseEstimator):
         Probability of dropping a feature in each layer of message passing, for all
         atoms of a crystal alike. ``predict(return_std=True)`` then takes
         `n_mc_samples` times as long as a plain prediction.
+    norm : {"layer", "batch"} or None, default=None
+        How features of atoms are normalised: each atom's by themselves, or each feature
+        over the atoms that pass through the network at once (of 30,000 edges on a CPU,
+        or one crystal) and in predictions by a mean over the training set. The latter
+        brings out what tells apart atoms in much the same surroundings, such as those
+        of a glass. None is "batch" for targets of atoms and "layer" for those of
+        crystals; of a network to start from, what that has.
     n_mc_samples : int, default=20
         Thinned networks that ``predict(return_std=True)`` draws, with either dropout.
     max_epochs : int, default=100
@@ -108,6 +116,7 @@ class SharedParameters(BaseEstimator):
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "dropout_conv": [Interval(Real, 0, 1, closed="left")],
+        "norm": [StrOptions(set(NORMS)), None],
         "n_mc_samples": [Interval(Integral, 2, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -163,6 +172,7 @@ class SharedParameters(BaseEstimator):
         n_layers: int = 3,
         dropout: float = 0.0,
         dropout_conv: float = 0.0,
+        norm: str | None = None,
         n_mc_samples: int = 20,
         max_epochs: int = 100,
         batch_size: int = 64,
@@ -188,6 +198,7 @@ class SharedParameters(BaseEstimator):
         self.n_layers = n_layers
         self.dropout = dropout
         self.dropout_conv = dropout_conv
+        self.norm = norm
         self.n_mc_samples = n_mc_samples
         self.max_epochs = max_epochs
         self.batch_size = batch_size

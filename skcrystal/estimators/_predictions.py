@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..graphs import CrystalGraphs
 from ._moments import Moments, check_spread, drops
 from ._running import Running
+from ._sites import SiteValues
 
 if TYPE_CHECKING:
     from ._scaling import TargetScaler
@@ -55,7 +56,9 @@ class Predictions(Running):
         -------
         mean : ndarray of shape (m,) or (m, n_targets)
             In the units and the shape of the `y` of `fit`. With standard deviations by
-            dropout, the mean over the thinned networks.
+            dropout, the mean over the thinned networks. With ``target_level="atom"``,
+            a list of m arrays (n_sites,) or (n_sites, n_targets), in the order of each
+            crystal's sites; all below likewise.
         std : ndarray of the shape of `mean`
             In the units of `y`; only if `return_std` is True.
         epistemic, aleatoric : ndarray of the shape of `mean`
@@ -81,8 +84,11 @@ class Predictions(Running):
         sampled = (return_std or return_components) and drops(self.net_.module_)
         found = self._moments(graphs, sampled)
         if return_components:
-            return found.mean, found.epistemic, found.aleatoric
-        return (found.mean, found.std) if return_std else found.mean
+            parts = [found.mean, found.epistemic, found.aleatoric]
+        else:
+            parts = [found.mean, found.std] if return_std else [found.mean]
+        parts = [self._of_crystals(part, graphs) for part in parts]
+        return tuple(parts) if len(parts) > 1 else parts[0]
 
     def _predict_gaussian(
         self, X: Any
@@ -110,26 +116,29 @@ class Predictions(Running):
                 f'loss="gaussian_nll", which this {type(self).__name__} was not.'
             )
         found = self._moments(graphs, sampled=False)
-        return found.mean, found.aleatoric
+        mean, aleatoric = found.mean, found.aleatoric
+        return self._of_crystals(mean, graphs), self._of_crystals(aleatoric, graphs)
 
     # Steps of predict
 
     def _moments(self, graphs: CrystalGraphs, sampled: bool) -> Moments:
-        """Predictions in units, by the network as it is or by thinned ones."""
+        """Predictions in units, as `_of_crystals` takes them.
+
+        By the network as it is, or by thinned ones.
+        """
         if sampled:
             outputs = self._sample(graphs)
         else:
             outputs = self._run(graphs, lambda network, b: network(b))[:, None]
-        found = Moments.of(outputs, self._scaler)
-        return Moments(
-            *(
-                None if values is None else self._of_crystals(values, graphs)
-                for values in (found.mean, found.epistemic, found.aleatoric)
-            )
-        )
+        return Moments.of(outputs, self._scaler)
 
-    def _of_crystals(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
+    def _of_crystals(
+        self, values: NDArray, graphs: CrystalGraphs
+    ) -> NDArray | SiteValues:
         """Give what the network says the meaning and the shape of `y`."""
         if self.pooling_ == "sum":
             values = values * graphs.n_sites[:, None]
-        return values[:, 0] if self._is_1d else values
+        values = values[:, 0] if self._is_1d else values
+        if self.pooling_ == "none":
+            return SiteValues.of(values, graphs.site_ptr)
+        return values

@@ -114,7 +114,11 @@ def ready(final: BaseEstimator, X: Any) -> Any:
         # A fitted model knows how its graphs were made, or those of `pretrained`.
         settings, known = graphs_before(final)
         return as_graphs(
-            X, settings=settings, vectors=final._needs_vectors, build=known
+            X,
+            settings=settings,
+            vectors=final._needs_vectors,
+            merged=final._reads_merged,
+            build=known,
         )
     return X
 

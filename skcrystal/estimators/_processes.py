@@ -95,7 +95,7 @@ class ManyProcesses(Processes):
 
             def train_step_single(self, batch, **fit_params):
                 (piece,) = zip(*batch, strict=True)
-                self._n_crystals = len(piece[0])
+                self._n_labels = len(piece[1][0])
                 return super().train_step_single(piece, **fit_params)
 
             def add_up(self, values):

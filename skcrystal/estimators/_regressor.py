@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
+from ..graphs import CrystalGraphs
 from ..nn import LOSSES, MaskedLoss
-from ..utils._validation import StrOptions
+from ..utils._validation import Interval, StrOptions
 from ._balance import RecordTaskWeights, read_task_weights
 from ._base import GNNEstimator
 from ._callbacks import TargetErrors
 from ._links import LINKS, check_not_negative, read_links
 from ._parameters import SharedParameters
+from ._pieces import Cutting
 from ._predictions import Predictions
 from ._scaling import TargetScaler
 from ._score import CrystalRegressorMixin, check_n_targets
+from ._sites import check_site_targets
 from ._targets import Targets, check_targets
 
 
@@ -27,9 +32,22 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
 
     Parameters
     ----------
+    target_level : {"crystal", "atom"}, default="crystal"
+        What has targets: crystals, or each of their sites. In the latter case, `y` and
+        predictions are an array for each crystal, with a row for each site in the
+        order of the structure; NaN where a site has no label. With `early_stopping`,
+        whole crystals are held back.
+    atoms_per_part : int or None, default=None
+        With ``target_level="atom"``, train on crystals of more atoms in compact parts
+        of about as many, other ones in each epoch. `batch_size` counts parts then, and
+        `max_atoms` their atoms. Each part comes with all that a network hears of around
+        it, `n_layers` edges far or one more: it bounds memory, but small parts make an
+        epoch longer. None cuts none that fit (two million edges on a CPU). Predictions
+        are the same for parts and the whole.
     pooling : {"mean", "sum"}, default="mean"
         Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
-        shares for extensive ones (eV, Å^3), exact for any supercell.
+        shares for extensive ones (eV, Å^3), exact for any supercell. Not for targets of
+        atoms.
     output_transform : {"softplus", "log"}, dict, list or None, default=None
         For targets that are never negative, whose labels then must not be: a dict from
         names or column numbers to one of both, a list with an entry (or None) a target,
@@ -71,23 +89,30 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
 
     Attributes
     ----------
+    pooling_ : {"mean", "sum", "none"}
+        The last for targets of atoms.
     task_weights_ : ndarray of shape (n_targets,)
         The weights at the end of training, of mean one.
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
+        "target_level": [StrOptions({"crystal", "atom"})],
+        "atoms_per_part": [Interval(Integral, 1, None, closed="left"), None],
         "pooling": [StrOptions({"mean", "sum"})],
         "output_transform": [StrOptions(set(LINKS)), dict, list, tuple, None],
         "loss": [StrOptions(set(LOSSES))],
         "task_weights": [StrOptions({"uncertainty", "dwa"}), dict, "array-like", None],
     }
     _training_parameters: ClassVar[frozenset[str]] = (
-        SharedParameters._training_parameters | {"loss", "task_weights"}
+        SharedParameters._training_parameters
+        | {"loss", "task_weights", "atoms_per_part"}
     )
 
     def __init__(
         self,
         *,
+        target_level: str = "crystal",
+        atoms_per_part: int | None = None,
         pooling: str = "mean",
         output_transform: str | dict | list | None = None,
         loss: str = "mae",
@@ -95,17 +120,44 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
+        self.target_level = target_level
+        self.atoms_per_part = atoms_per_part
         self.pooling = pooling
         self.output_transform = output_transform
         self.loss = loss
         self.task_weights = task_weights
 
-    def _read_labels(self, y: Any, n_crystals: int) -> Targets:
-        targets = check_targets(y, n_crystals)
+    @property
+    def target_level_(self) -> str:
+        """What has targets, by the last fit: "crystal" or "atom"."""
+        return "atom" if self.pooling_ == "none" else "crystal"
+
+    def _check_kind_parameters(self) -> None:
+        if self.target_level == "atom":
+            if self.pooling == "sum":
+                raise ValueError(
+                    'pooling="sum" adds up shares of atoms to the target of a crystal, '
+                    'but with target_level="atom" atoms have targets of their own; '
+                    "leave `pooling` at its default."
+                )
+            return
+        if self.atoms_per_part is not None:
+            raise ValueError(
+                f"atoms_per_part={self.atoms_per_part} is for targets of atoms, but "
+                'target_level="crystal"; leave it at None.'
+            )
+
+    def _read_labels(self, y: Any, graphs: CrystalGraphs, watched: bool) -> Targets:
+        if self.target_level == "atom":
+            targets = check_site_targets(y, graphs.n_sites, allow_empty=watched)
+        else:
+            targets = check_targets(y, len(graphs), allow_empty=watched)
         check_not_negative(targets, read_links(self.output_transform, targets.names))
         return targets
 
-    def _weigh_labels(self, targets: Targets, weights: NDArray) -> NDArray:
+    def _weigh_labels(
+        self, targets: Targets, weights: NDArray, watched: bool
+    ) -> NDArray:
         # Kept for the loss, which is made where targets are not known any more.
         self._balance = read_task_weights(self.task_weights, targets.names, self.loss)
         known = ~np.isnan(targets.values)
@@ -133,7 +185,7 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         self, targets: Targets, label_weights: NDArray, n_sites: NDArray
     ) -> None:
         self.target_names_, self._is_1d = targets.names, targets.is_1d
-        self.pooling_ = self.pooling
+        self.pooling_ = "none" if self.target_level == "atom" else self.pooling
         self._is_gaussian = self.loss == "gaussian_nll"
         links = read_links(self.output_transform, targets.names)
         values = self._per_atom(targets.values, n_sites)
@@ -149,6 +201,21 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
     def _architecture_for(self, targets: Targets) -> dict[str, Any]:
         links = read_links(self.output_transform, targets.names)
         return {**self._get_architecture(), "output_transform": links}
+
+    def _cuttings(
+        self, graphs: CrystalGraphs, hops: int, device: torch.device
+    ) -> tuple[Cutting | None, Cutting | None]:
+        if self.target_level == "crystal":
+            return None, None
+        needed = Cutting.if_needed(graphs, hops, device)
+        if self.atoms_per_part is None:
+            return needed, needed
+        return Cutting(graphs, self.atoms_per_part, hops), needed
+
+    def _norm(self) -> str:
+        if self.norm is None and self.pooling_ == "none":
+            return "batch"
+        return super()._norm()
 
     def _outputs(self) -> dict[str, Any]:
         return {

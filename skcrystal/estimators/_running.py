@@ -17,6 +17,7 @@ from ..nn import CrystalNetwork, GraphBatch
 from ..utils._warnings import UnseenElementsWarning
 from ._data import prediction_batches, store_of
 from ._inputs import as_graphs, check_described
+from ._pieces import site_batches
 
 if TYPE_CHECKING:
     from ..graphs import GraphSettings
@@ -52,7 +53,7 @@ class Running:
             If the model was not fitted.
         """
         graphs = self._check_predict(X)
-        return self._run(graphs, lambda network, batch: network.embed(batch))
+        return self._run_crystals(graphs, lambda network, batch: network.embed(batch))
 
     @property
     def fitted_(self) -> bool:
@@ -69,6 +70,7 @@ class Running:
             X,
             settings=self.graph_settings_,
             vectors=self._needs_vectors,
+            merged=self._reads_merged,
             build=self.graph_settings_ is not None,
         )
         check_described(graphs, self.net_.module_)
@@ -96,6 +98,16 @@ class Running:
         graphs: CrystalGraphs,
         function: Callable[[CrystalNetwork, GraphBatch], Tensor],
     ) -> NDArray[np.float32]:
+        """What a function of the network gives, of all crystals or of all sites."""
+        if self.net_.module_.pooling == "none":
+            return self._run_sites(graphs, function)
+        return self._run_crystals(graphs, function)
+
+    def _run_crystals(
+        self,
+        graphs: CrystalGraphs,
+        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
+    ) -> NDArray[np.float32]:
         network = self.net_.module_.eval()
         store = store_of(graphs, self.net_.device)
         with torch.inference_mode():
@@ -104,3 +116,20 @@ class Running:
                 for rows in prediction_batches(graphs, self.net_.device)
             ]
         return torch.cat(parts).numpy()
+
+    def _run_sites(
+        self,
+        graphs: CrystalGraphs,
+        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
+    ) -> NDArray[np.float32]:
+        network = self.net_.module_.eval()
+        store = store_of(graphs, self.net_.device, sites=True)
+        found = None
+        with torch.inference_mode():
+            for batch, sites in site_batches(graphs, store, network.hops):
+                outputs = function(network, batch).cpu().numpy()
+                if found is None:
+                    shape = (graphs.site_ptr[-1], *outputs.shape[1:])
+                    found = np.empty(shape, outputs.dtype)
+                found[sites] = outputs
+        return found

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from ._sites import SiteValues, check_site_targets
 from ._targets import check_targets, check_weights
 
 
@@ -25,6 +26,7 @@ class CrystalRegressorMixin(RegressorMixin):
         X : CrystalGraphs, or sequence of m crystals or PyG Data
         y : array-like of shape (m,) or (m, n_targets)
             Labels; NaN entries are left out, and so are targets with fewer than two.
+            Targets of atoms are as in `fit`, and all atoms are judged together.
         sample_weight : array-like of shape (m,), optional
 
         Returns
@@ -48,14 +50,14 @@ class CrystalRegressorMixin(RegressorMixin):
 
 
 def masked_r2(
-    predicted: NDArray, y: Any, names: list[str], sample_weight: Any = None
+    predicted: NDArray | SiteValues, y: Any, names: list[str], sample_weight: Any = None
 ) -> float:
     """Coefficient of determination over the labels that are there.
 
     Parameters
     ----------
-    predicted : ndarray of shape (m,) or (m, T)
-    y : array-like of shape (m,) or (m, T)
+    predicted : ndarray of shape (m,) or (m, T), or SiteValues
+    y : array-like of shape (m,) or (m, T), or labels of sites
         NaN entries are left out, and so are targets with fewer than two.
     names : list of str
         The T targets that the model was fitted on.
@@ -71,8 +73,14 @@ def masked_r2(
     ValueError
         If `y` does not fit, or has too few labels.
     """
-    targets = check_targets(y, len(predicted), allow_empty=True)
     weights = check_weights(sample_weight, len(predicted))
+    if isinstance(predicted, SiteValues):
+        n_sites = np.array([len(values) for values in predicted])
+        targets = check_site_targets(y, n_sites, allow_empty=True)
+        predicted = np.concatenate(predicted)
+    else:
+        targets = check_targets(y, len(predicted), allow_empty=True)
+    weights = targets.spread(weights)
     check_n_targets(targets.values.shape[1], names)
     predicted = predicted.reshape(targets.values.shape)
     known = ~np.isnan(targets.values) & (weights[:, None] > 0)

@@ -28,6 +28,7 @@ _NOT_OF_THE_TRUNK = frozenset(
         "pooling",
         "sharing",
         "sharing_strength",
+        "target_level",
     }
 )
 
@@ -177,6 +178,9 @@ def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
             f"asks for sharing={asked!r}; one trunk for all targets cannot become one "
             "for each, nor the other way round."
         )
+    if wanted["norm"] is None:
+        wanted = wanted | {"norm": was.get("norm", "layer")}
+    was = {"norm": "layer"} | was  # earlier versions had no other
     for name, value in was.items():
         if name not in _NOT_OF_THE_TRUNK and value != wanted.get(name, value):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -10,33 +10,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..graphs._ragged import ragged_arange, to_pointer
+
 
 @dataclass(frozen=True)
 class Targets:
-    """Labels of n crystals.
+    """Labels of n crystals: R rows, one a crystal or one a site.
 
     Attributes
     ----------
-    values : ndarray of shape (n, T), float64
+    values : ndarray of shape (R, T), float64
         NaN where a label is missing.
     names : list of str
         From a DataFrame's columns or a Series' name, else ``target_0`` and so on.
     is_1d : bool
-        Whether they came as (n,), and predictions shall go so.
+        Whether they came without an axis for targets, and predictions shall go so.
+    ptr : ndarray of shape (n + 1,), or None
+        Crystal i owns rows ``ptr[i]:ptr[i + 1]``; None if each has one.
     """
 
     values: NDArray[np.float64]
     names: list[str]
     is_1d: bool
+    ptr: NDArray[np.int64] | None = None
 
-    def __getitem__(self, rows: NDArray) -> Targets:
+    def __len__(self) -> int:
+        return len(self.values) if self.ptr is None else len(self.ptr) - 1
+
+    def __getitem__(self, crystals: NDArray) -> Targets:
         """Labels of some of the crystals."""
-        return Targets(self.values[rows], self.names, self.is_1d)
+        ptr = None if self.ptr is None else to_pointer(np.diff(self.ptr)[crystals])
+        rows = self.values[self.rows(crystals)]
+        return Targets(rows, self.names, self.is_1d, ptr)
+
+    def shaped(self) -> NDArray[np.float64]:
+        """Values in the shape they came in, of sites all in one array."""
+        return self.values[:, 0] if self.is_1d else self.values
+
+    def followed_by(self, other: Targets) -> Targets:
+        """Put labels of other crystals behind these."""
+        ptr = None
+        if self.ptr is not None:
+            ptr = np.concatenate([self.ptr, self.ptr[-1] + other.ptr[1:]])
+        values = np.concatenate([self.values, other.values])
+        return Targets(values, self.names, self.is_1d, ptr)
+
+    def rows(self, crystals: NDArray) -> NDArray[np.int64]:
+        """Rows of some of the crystals."""
+        if self.ptr is None:
+            return crystals
+        return ragged_arange(self.ptr[crystals], np.diff(self.ptr)[crystals])
+
+    def spread(self, of_crystals: NDArray) -> NDArray:
+        """Hand what crystals have (n, ...) to all their rows (R, ...)."""
+        if self.ptr is None:
+            return of_crystals
+        return np.repeat(of_crystals, np.diff(self.ptr), axis=0)
+
+    def any_of(self, of_rows: NDArray) -> NDArray[np.bool_]:
+        """Whether any row of each crystal is true: (R,) to (n,)."""
+        if self.ptr is None:
+            return of_rows
+        seen = np.concatenate([[0], np.cumsum(of_rows)])
+        return seen[self.ptr[1:]] > seen[self.ptr[:-1]]
 
     def summary(self) -> dict[str, Any]:
         """What a training set was, for whoever reads of a model later."""
         return {
-            "n_crystals": len(self.values),
+            "n_crystals": len(self),
             "targets": {
                 name: _summary(column[~np.isnan(column)])
                 for name, column in zip(self.names, self.values.T, strict=True)
@@ -60,14 +101,7 @@ def check_targets(y: Any, n_crystals: int, *, allow_empty: bool = False) -> Targ
     """
     if y is None:
         raise ValueError("y is None, but a regressor needs labels to fit.")
-    try:
-        if np.ma.isMaskedArray(y):
-            y = np.ma.filled(y.astype(np.float64), np.nan)
-        values = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"y must be numeric, of shape (n,) or (n, n_targets): {error}."
-        ) from error
+    values = read_numbers(y, "y", "(n,) or (n, n_targets)")
     if values.ndim not in (1, 2):
         raise ValueError(
             f"y has shape {values.shape}; (n,) or (n, n_targets) is expected."
@@ -79,19 +113,81 @@ def check_targets(y: Any, n_crystals: int, *, allow_empty: bool = False) -> Targ
         )
     is_1d = values.ndim == 1
     values = values.reshape(n_crystals, -1)
-    if values.shape[1] == 0:
+    names = names_of(y, values.shape[1])
+    check_values(values, names, lambda row: f"y[{row}]", allow_empty=allow_empty)
+    return Targets(values, names, is_1d)
+
+
+def read_numbers(y: Any, name: str, shape: str) -> NDArray[np.float64]:
+    """Make an array of labels, NaN where they are masked.
+
+    Parameters
+    ----------
+    y : array-like
+    name, shape : str
+        What it is called, and should be, for the message.
+
+    Raises
+    ------
+    ValueError
+        If they are not numeric.
+    """
+    try:
+        if np.ma.isMaskedArray(y):
+            return np.ma.filled(y.astype(np.float64), np.nan)
+        return np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"{name} must be numeric, of shape {shape}: {error}."
+        if name == "y" and any(np.ndim(entry) for entry in y):
+            message += ' Arrays of labels, one a site, are for target_level="atom".'
+        raise ValueError(message) from error
+
+
+def names_of(y: Any, n_targets: int) -> list[str]:
+    """Names of targets: from labels that have some, else numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no target.
+    """
+    if n_targets == 0:
         raise ValueError("y has no columns; at least one target is needed.")
     if hasattr(y, "columns"):
-        names = [str(column) for column in y.columns]
-    elif getattr(y, "name", None) is not None:
-        names = [str(y.name)]
-    else:
-        names = [f"target_{t}" for t in range(values.shape[1])]
+        return [str(column) for column in y.columns]
+    if getattr(y, "name", None) is not None:
+        return [str(y.name)]
+    return [f"target_{t}" for t in range(n_targets)]
+
+
+def check_values(
+    values: NDArray,
+    names: list[str],
+    place: Callable[[int], str],
+    *,
+    allow_empty: bool = False,
+) -> None:
+    """Check labels (R, T) for what cannot be trained on.
+
+    Parameters
+    ----------
+    values : ndarray of shape (R, T)
+    names : list of T str
+    place : callable
+        Says where the user finds a row.
+    allow_empty : bool, default=False
+        Whether a target may have no label.
+
+    Raises
+    ------
+    ValueError
+        If a label is infinite, or a target has none.
+    """
     if np.isinf(values).any():
-        i, t = np.argwhere(np.isinf(values))[0]
+        row, t = np.argwhere(np.isinf(values))[0]
         raise ValueError(
-            f"y[{i}] of {names[t]} is {values[i, t]}; correct it, or set it to NaN if "
-            "it was not measured."
+            f"{place(row)} of {names[t]} is {values[row, t]}; correct it, or set it to "
+            "NaN if it was not measured."
         )
     empty = np.flatnonzero(np.isnan(values).all(axis=0))
     if len(empty) and not allow_empty:
@@ -99,7 +195,21 @@ def check_targets(y: Any, n_crystals: int, *, allow_empty: bool = False) -> Targ
             f"y has no label at all for {names[empty[0]]} (column {empty[0]} is all "
             "NaN); leave the column out."
         )
-    return Targets(values, names, is_1d)
+
+
+def check_alike(targets: Targets, watched: Targets) -> None:
+    """Check that labels for early stopping are of the targets that are trained on.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    if targets.names != watched.names:
+        raise ValueError(
+            f"y holds the targets {', '.join(targets.names)}, but y_val "
+            f"{', '.join(watched.names)}; give the same, in the same order."
+        )
 
 
 def check_weights(sample_weight: Any, n_crystals: int) -> NDArray[np.float64]:

@@ -53,6 +53,17 @@ def attention_sum(
 
 def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
     """Softmax of edge scores (E, H) among the edges of each target, by edge weight."""
+    weight = batch.edge_weight
+    share = softmax_shares(score, weight, batch)
+    return share if weight is None else share.mul_(weight[:, None])
+
+
+def softmax_shares(score: Tensor, weight: Tensor | None, batch: GraphBatch) -> Tensor:
+    """What an edge of weight one gets in a softmax, (E, H), whatever its own weight.
+
+    Times the weights (E,) it is the softmax, and the derivative by a weight needs it
+    where that is zero.
+    """
     # Any shift leaves a softmax alone; the largest score of all will do, unless that of
     # some atom lies so far below it that exponentials would vanish.
     shift = None
@@ -66,11 +77,11 @@ def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
         largest = score.new_full(shape, -torch.inf)
         largest.scatter_reduce_(0, index, score, "amax")
         shift = largest.index_select(0, batch.target)
-    weight = (score - shift).exp_()
-    if batch.edge_weight is not None:
-        weight.mul_(batch.edge_weight[:, None])
-    total = sum_runs(weight, batch.edge_ptr, batch.target)
-    return weight.div_(total.index_select(0, batch.target))
+    share = (score - shift).exp_()
+    total = sum_runs(share, batch.edge_ptr, batch.target, weight)
+    # An atom of which no edge counts hears nothing.
+    total.masked_fill_(total == 0, torch.inf)
+    return share.div_(total.index_select(0, batch.target))
 
 
 class _AttentionSum(Function):
@@ -85,24 +96,27 @@ class _AttentionSum(Function):
         # The sign of what a leaky ReLU gives is that of what it was given.
         F.leaky_relu_(z, _SLOPE)
         score = (_heads(z, attention) * attention).sum(-1)
-        alpha = softmax_over_neighbors(score, batch)
-        ctx.save_for_backward(value, z, alpha, attention, weight)
+        share = softmax_shares(score, weight, batch)
+        alpha = share if weight is None else share * weight[:, None]
+        ctx.save_for_backward(value, z, share, attention, weight)
         ctx.batch, ctx.bond_values = batch, bond_values
         return sum_runs(_times(value, alpha), batch.edge_ptr, batch.target)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        value, z, alpha, attention, weight = ctx.saved_tensors
+        value, z, share, attention, weight = ctx.saved_tensors
+        alpha = share if weight is None else share * weight[:, None]
         batch = ctx.batch
         grad_message = grad.index_select(0, batch.target)
         grad_alpha = _heads(grad_message * value, attention).sum(-1)
         # Of a softmax: alpha times what stands out from the mean by alpha
         mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
-        grad_score = grad_alpha.sub_(mean.index_select(0, batch.target)).mul_(alpha)
+        grad_alpha.sub_(mean.index_select(0, batch.target))
         grad_attention = grad_weight = None
         if ctx.needs_input_grad[4]:
-            grad_weight = grad_score.sum(1) / weight
+            grad_weight = (grad_alpha * share).sum(1)
+        grad_score = grad_alpha.mul_(alpha)
         if ctx.needs_input_grad[3]:
             grad_attention = (_heads(z, attention) * grad_score[:, :, None]).sum(0)
         grad_z = (grad_score[:, :, None] * attention).view_as(z)

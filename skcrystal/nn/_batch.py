@@ -36,6 +36,10 @@ class GraphBatch:
         Displacement from target to neighbour in Å.
     atom_weight : Tensor of shape (N,), float32, or None
     edge_weight : Tensor of shape (E,), float32, or None
+    rows : Tensor of shape (R,), int32, or None
+        The atoms that are asked after, by networks that give outputs of atoms; None is
+        all of them. One that stands for several sites comes several times, and one
+        that is there for its neighbours' sake not at all.
     """
 
     atomic_numbers: Tensor
@@ -49,6 +53,7 @@ class GraphBatch:
     vector: Tensor | None = None
     atom_weight: Tensor | None = None
     edge_weight: Tensor | None = None
+    rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.atom_ptr) - 1

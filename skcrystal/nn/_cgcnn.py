@@ -50,6 +50,7 @@ class CGCNN(CrystalNetwork):
         **shared,
     ) -> None:
         super().__init__(**shared)
+        self.hops = n_layers
         if conv not in CONVOLUTIONS:
             raise ValueError(
                 f"conv={conv!r} is no convolution; use one of {sorted(CONVOLUTIONS)}."
@@ -62,7 +63,7 @@ class CGCNN(CrystalNetwork):
         self.convolutions = nn.ModuleList(
             CONVOLUTIONS[conv](hidden_dim, n_basis) for _ in range(n_layers)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden_dim) for _ in range(n_layers))
+        self.norms = nn.ModuleList(self.make_norm() for _ in range(n_layers))
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         x = self.elements(batch.atomic_numbers)
@@ -71,5 +72,5 @@ class CGCNN(CrystalNetwork):
         fade = cosine_cutoff(batch.distances, self.cutoff)
         fade = fade.index_select(0, batch.distance_class)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = x + drop(F.silu(norm(convolution(x, bond, batch, fade, grid))))
+            x = x + drop(F.silu(norm(convolution(x, bond, batch, fade, grid), batch)))
         return x

@@ -11,6 +11,7 @@ from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._edge_states import gated_edge_sum, join_ends
 from ._network import CrystalNetwork
+from ._norm import make_norm
 from ._radial import radial_grid
 
 
@@ -64,15 +65,17 @@ class EdgeBlock(nn.Module):
         Width F of the atom features.
     edge_dim : int
         Width K of the edge features.
+    norm : {"layer", "batch"}, default="layer"
+        Of what is added to atoms.
     """
 
-    def __init__(self, hidden_dim: int, edge_dim: int) -> None:
+    def __init__(self, hidden_dim: int, edge_dim: int, norm: str = "layer") -> None:
         super().__init__()
         # One matrix, so that its initial scale is that of the joined vector.
         self.joint = nn.Linear(2 * hidden_dim, edge_dim)
         self.message = nn.Linear(edge_dim, edge_dim)
         self.update = nn.Linear(edge_dim, hidden_dim)
-        self.norm = nn.LayerNorm(hidden_dim)
+        self.norm = make_norm(norm, hidden_dim)
 
     def join(self, x: Tensor, edge: Tensor, batch: GraphBatch) -> Tensor:
         """Atoms (N, F) and edges (E, K) to what each edge knows of its ends, (E, K)."""
@@ -86,7 +89,7 @@ class EdgeBlock(nn.Module):
         """What edges know (E, K), weights (E,) to what is added to atoms and edges."""
         message = self.message(h)
         total = gated_edge_sum(h, message, weight, batch)
-        return F.silu(self.norm(self.update(total))), message
+        return F.silu(self.norm(self.update(total), batch)), message
 
 
 class CoGN(CrystalNetwork):
@@ -120,9 +123,11 @@ class CoGN(CrystalNetwork):
         self, *, cutoff: float, n_basis: int, edge_dim: int, n_layers: int, **shared
     ) -> None:
         super().__init__(**shared)
+        self.hops = n_layers
         self.edges = EdgeState(cutoff, n_basis, edge_dim)
         self.blocks = nn.ModuleList(
-            EdgeBlock(shared["hidden_dim"], edge_dim) for _ in range(n_layers)
+            EdgeBlock(shared["hidden_dim"], edge_dim, self.norm)
+            for _ in range(n_layers)
         )
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:

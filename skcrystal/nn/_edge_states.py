@@ -46,7 +46,7 @@ def gated_edge_sum(
     ----------
     value, gate : Tensor of shape (E, F)
     weight : Tensor of shape (E,)
-        Not learned; no gradient reaches it.
+        How much each edge counts.
     batch : GraphBatch
 
     Returns
@@ -91,7 +91,11 @@ class _GatedEdgeSum(Function):
     @once_differentiable
     def backward(ctx, grad):
         value, gate, weight = ctx.saved_tensors
-        grad_sum = grad.index_select(0, ctx.batch.target).mul_(weight[:, None])
+        grad_sum = grad.index_select(0, ctx.batch.target)
+        grad_weight = None
+        if ctx.needs_input_grad[2]:
+            grad_weight = (grad_sum * gate * value).sum(1)
+        grad_sum.mul_(weight[:, None])
         grad_gate = grad_sum * value
         _aten.sigmoid_backward.grad_input(grad_gate, gate, grad_input=grad_gate)
-        return grad_sum.mul_(gate), grad_gate, None, None
+        return grad_sum.mul_(gate), grad_gate, grad_weight, None

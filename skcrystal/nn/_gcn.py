@@ -87,6 +87,8 @@ class GCN(CrystalNetwork):
         self, *, cutoff: float, edge_weight: str, n_layers: int, **shared
     ) -> None:
         super().__init__(**shared)
+        # Messages are divided by the degrees of neighbours as well.
+        self.hops = n_layers + 1
         self.cutoff = cutoff
         self.edge_weight = edge_weight
         self.convolutions = nn.ModuleList(

@@ -8,6 +8,7 @@ from ._basis import GaussianBasis
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._network import CrystalNetwork
+from ._norm import make_norm
 from ._radial import RadialGrid, radial_grid
 
 
@@ -95,12 +96,13 @@ class MEGNet(CrystalNetwork):
         self, *, cutoff: float, n_basis: int, n_layers: int, n_heads: int, **shared
     ) -> None:
         super().__init__(**shared)
+        self.hops = n_layers
         hidden_dim = shared["hidden_dim"]
         self.basis = GaussianBasis(cutoff, n_basis)
         self.encode_atom = _two_layers(hidden_dim, hidden_dim)
         self.encode_bond = _two_layers(n_basis, hidden_dim)
         self.blocks = nn.ModuleList(
-            _AttentionBlock(hidden_dim, n_heads) for _ in range(n_layers)
+            _AttentionBlock(hidden_dim, n_heads, self.norm) for _ in range(n_layers)
         )
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
@@ -113,18 +115,18 @@ class MEGNet(CrystalNetwork):
 
 
 class _AttentionBlock(nn.Module):
-    def __init__(self, hidden_dim: int, n_heads: int) -> None:
+    def __init__(self, hidden_dim: int, n_heads: int, norm: str) -> None:
         super().__init__()
-        self.before_attention = nn.LayerNorm(hidden_dim)
+        self.before_attention = make_norm(norm, hidden_dim)
         self.attention = EdgeAttention(hidden_dim, n_heads, bond_values=True)
-        self.before_update = nn.LayerNorm(hidden_dim)
+        self.before_update = make_norm(norm, hidden_dim)
         self.update = _two_layers(hidden_dim, hidden_dim)
 
     def forward(
         self, x: Tensor, bond: Tensor, batch: GraphBatch, grid: RadialGrid, drop: Drop
     ) -> Tensor:
-        x = x + drop(self.attention(self.before_attention(x), bond, batch, grid))
-        return x + drop(self.update(self.before_update(x)))
+        x = x + drop(self.attention(self.before_attention(x, batch), bond, batch, grid))
+        return x + drop(self.update(self.before_update(x, batch)))
 
 
 def _two_layers(n_in: int, n_out: int) -> nn.Sequential:

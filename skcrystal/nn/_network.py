@@ -13,6 +13,7 @@ from ._batch import GraphBatch
 from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
 from ._elements import ElementEmbedding
 from ._head import Head, TaskHeads
+from ._norm import make_norm
 
 # Of standardised targets: no label is taken to be known to better than a thousandth of
 # the spread of all, so that one which is fitted exactly does not outweigh all others.
@@ -35,11 +36,12 @@ class CrystalNetwork(nn.Module):
         Number of targets T.
     dropout : float
         Probability of dropping a feature, before and inside the head.
-    pooling : {"mean", "sum"}
+    pooling : {"mean", "sum", "none"}
         ``"mean"`` averages atom features and maps the crystal to its targets: for
         intensive targets. ``"sum"`` maps each atom to its share of the targets, which
         then add up exactly: for extensive ones. The network returns the mean share;
-        times the number of atoms it is the sum.
+        times the number of atoms it is the sum. ``"none"`` maps each atom to targets of
+        its own: rows of outputs are then those atoms that a batch asks after.
     dropout_conv : float, default=0.0
         Probability of dropping a feature in each layer of message passing.
     gaussian : bool, default=False
@@ -50,12 +52,20 @@ class CrystalNetwork(nn.Module):
         ``log(1 + exp(2 x)) / 2``.
     task_layers : int or None, default=None
         Hidden layers of a head for each target; None has one head for all.
+    norm : {"layer", "batch"}, default="layer"
+        Which norms of atom features the layers have, see ``make_norm``. With
+        ``"batch"``, there is also one of what layers give.
 
     Attributes
     ----------
     n_outputs : int
         Columns K of the output: T means, then T variances if `gaussian`.
+    hops : int
+        How many edges away an atom still changes the features of another. Each
+        architecture says so; large crystals are cut by it.
     """
+
+    hops: int
 
     def __init__(
         self,
@@ -68,9 +78,11 @@ class CrystalNetwork(nn.Module):
         gaussian: bool = False,
         softplus_start: Sequence[float | None] | None = None,
         task_layers: int | None = None,
+        norm: str = "layer",
     ) -> None:
         super().__init__()
         self.hidden_dim = hidden_dim
+        self.norm = norm
         self.elements = ElementEmbedding(hidden_dim)
         self.set_outputs(
             n_targets=n_targets,
@@ -103,6 +115,9 @@ class CrystalNetwork(nn.Module):
         self.gaussian = gaussian
         self.n_outputs = 2 * n_targets if gaussian else n_targets
         self.head = self.make_head(n_targets, task_layers)
+        # Atoms that are much alike by their elements and surroundings differ little
+        # beside what they share, whatever a layer adds to it.
+        self.readout = self.make_norm() if self.norm == "batch" else None
         passes, start = None, softplus_start
         if start is not None:
             passes = torch.tensor([number is not None for number in start])
@@ -116,10 +131,16 @@ class CrystalNetwork(nn.Module):
             return Head(self.hidden_dim, self.n_outputs)
         return TaskHeads(self.hidden_dim, n_targets, self.n_outputs, task_layers)
 
+    def make_norm(self) -> nn.Module:
+        """Make a norm of atom features (N, hidden_dim), to be called with the batch."""
+        return make_norm(self.norm, self.hidden_dim)
+
     def train_trunk(self, trained: bool) -> None:
         """Let training change all weights, or those of the head alone."""
         self.requires_grad_(trained)
         self.head.requires_grad_(True)
+        if self.readout is not None:
+            self.readout.requires_grad_(True)
 
     def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
         """Features of each atom in its surroundings, (N, hidden_dim).
@@ -133,14 +154,26 @@ class CrystalNetwork(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} has no atoms()")
 
+    def read_atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+        """Features of each atom as the head reads them, (N, hidden_dim)."""
+        x = self.atoms(batch, drop)
+        return x if self.readout is None else self.readout(x, batch)
+
     def embed(self, batch: GraphBatch) -> Tensor:
         """Features of each crystal, (B, hidden_dim): the mean over its atoms."""
         return mean_over_atoms(self.atoms(batch), batch)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """Outputs of each crystal, (B, K); per atom if pooled by sum."""
+        """Outputs of each crystal, (B, K); per atom if pooled by sum.
+
+        Without pooling, those of atoms, (R, K).
+        """
         of_atoms = batch.crystal, len(batch)
-        x = self.atoms(batch, self._training_drop(self.dropout_conv, *of_atoms))
+        x = self.read_atoms(batch, self._training_drop(self.dropout_conv, *of_atoms))
+        if self.pooling == "none":
+            crystal = asked_after(batch.crystal, batch)
+            drop = self._training_drop(self.dropout, crystal, len(batch))
+            return self._outputs(self.head(asked_after(x, batch), drop))
         if self.pooling == "sum":
             shares = self.head(x, self._training_drop(self.dropout, *of_atoms))
             return self._outputs(mean_over_atoms(shares, batch))
@@ -159,7 +192,7 @@ class CrystalNetwork(nn.Module):
         )
 
     def sample(self, batch: GraphBatch, thinned: ThinnedNetworks) -> Tensor:
-        """Outputs of each crystal from S thinned networks, (B, S, K).
+        """Outputs of each crystal from S thinned networks, (B, S, K); or of atoms.
 
         Layers below the head run once for each network that drops features there, and
         once for all if none does.
@@ -167,12 +200,14 @@ class CrystalNetwork(nn.Module):
         drops = thinned.layers()
         masks = thinned.head.chunk(len(drops), dim=1)
         parts = [
-            self._sample_head(self.atoms(batch, drop), batch, of_head)
+            self._sample_head(self.read_atoms(batch, drop), batch, of_head)
             for drop, of_head in zip(drops, masks, strict=True)
         ]
         return self._outputs(torch.cat(parts, dim=1))
 
     def _sample_head(self, x: Tensor, batch: GraphBatch, masks: Tensor) -> Tensor:
+        if self.pooling == "none":
+            return self.head.sample(asked_after(x, batch), masks)
         if self.pooling == "sum":
             shares = self.head.sample(x, masks)
             mean = mean_over_atoms(shares.flatten(1), batch)
@@ -198,6 +233,11 @@ class CrystalNetwork(nn.Module):
             return raw
         bent = F.softplus(raw + self.softplus_start, beta=_SHARPNESS)
         return torch.where(self.passes_softplus, bent, raw)
+
+
+def asked_after(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Of rows of all atoms (N, ...), those that a batch asks after, (R, ...)."""
+    return x if batch.rows is None else x.index_select(0, batch.rows)
 
 
 def mean_over_atoms(x: Tensor, batch: GraphBatch) -> Tensor:

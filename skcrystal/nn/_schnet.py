@@ -94,6 +94,7 @@ class SchNet(CrystalNetwork):
 
     def __init__(self, *, cutoff: float, n_basis: int, n_layers: int, **shared) -> None:
         super().__init__(**shared)
+        self.hops = n_layers
         hidden_dim = shared["hidden_dim"]
         self.cutoff = cutoff
         self.basis = GaussianBasis(cutoff, n_basis)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ _ROWS = {
     "vector": "edge",
     "edge_multiplicity": "edge",
     "distances": "distance",
+    "site_atom": "site",
 }
 
 
@@ -34,13 +37,16 @@ class GraphStore:
     columns : dict of str to ndarray
         ``atomic_numbers`` (N,), ``neighbor`` (E,), ``distance_class`` (E,) and
         ``distances`` (D,), with optional ``vector`` (E, 3), ``atom_multiplicity`` (N,)
-        and ``edge_multiplicity`` (E,), as in ``CrystalGraphs``.
+        and ``edge_multiplicity`` (E,), as in ``CrystalGraphs``. With ``site_atom``
+        (S,), batches ask after the atom of each site.
     atom_ptr : ndarray of shape (n + 1,), int64
         Crystal i owns atoms ``atom_ptr[i]:atom_ptr[i + 1]``.
     edge_ptr : ndarray of shape (N + 1,), int64
         Atom a is the target of edges ``edge_ptr[a]:edge_ptr[a + 1]``.
     distance_ptr : ndarray of shape (n + 1,), int64
         Crystal i owns ``distances[distance_ptr[i]:distance_ptr[i + 1]]``.
+    site_ptr : ndarray of shape (n + 1,), int64, optional
+        Crystal i owns ``site_atom[site_ptr[i]:site_ptr[i + 1]]``.
     device : str or torch.device, default="cpu"
     """
 
@@ -51,19 +57,26 @@ class GraphStore:
         atom_ptr: NDArray,
         edge_ptr: NDArray,
         distance_ptr: NDArray,
+        site_ptr: NDArray | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
         self.device = torch.device(device)
         # All that says how large a batch will be stays on the host, which then plans
         # batches without asking the device. First row and number of rows of each
         # crystal, for atoms, edges and distances:
-        pointers = np.stack([atom_ptr, edge_ptr[atom_ptr], distance_ptr])
+        pointers = [atom_ptr, edge_ptr[atom_ptr], distance_ptr]
+        if site_ptr is not None:
+            pointers.append(site_ptr)
+        self._kinds = ("atom", "edge", "distance", "site")[: len(pointers)]
+        pointers = np.stack(pointers)
         self._starts, self._counts = pointers[:, :-1], np.diff(pointers)
         self._edge_start = self.tensor(edge_ptr)
         # Half the memory traffic, as long as rows can be numbered so
         self._row_dtype = np.int32 if pointers[:, -1].max() < 2**31 else np.int64
         self._columns = {
-            name: self.tensor(columns[name]) for name in _ROWS if name in columns
+            name: self.tensor(columns[name])
+            for name, kind in _ROWS.items()
+            if name in columns and kind in self._kinds
         }
 
     def __len__(self) -> int:
@@ -88,12 +101,10 @@ class GraphStore:
         shifts = (self._starts.take(rows, axis=1) - begins).astype(self._row_dtype)
         row = {
             kind: self._rows(*of_kind)
-            for kind, *of_kind in zip(
-                ("atom", "edge", "distance"), shifts, counts, strict=True
-            )
+            for kind, *of_kind in zip(self._kinds, shifts, counts, strict=True)
         }
-        first_atom, _, first_distance = begins.astype(np.int32)
-        n_atoms, n_edges, _ = ends[:, -1].tolist()
+        first_atom, _, first_distance, *_ = begins.astype(np.int32)
+        n_atoms, n_edges, *_ = ends[:, -1].tolist()
         edge_ptr = torch.empty(n_atoms + 1, dtype=torch.int32, device=self.device)
         edge_ptr[-1] = n_edges
         torch.sub(
@@ -101,15 +112,9 @@ class GraphStore:
             self._repeat(shifts[1], counts[0]),
             out=edge_ptr[:-1],
         )
-        taken = {
-            name: column.index_select(0, row[_ROWS[name]])
-            for name, column in self._columns.items()
-        }
-        weights = {
-            f"{kind}_weight": taken[f"{kind}_multiplicity"].float()
-            for kind in ("atom", "edge")
-            if f"{kind}_multiplicity" in taken
-        }
+        taken = self._take(row)
+        if "site_atom" in taken:
+            taken["site_atom"].add_(self._repeat(first_atom, counts[3]))
         return GraphBatch(
             atomic_numbers=taken["atomic_numbers"].int(),
             atom_ptr=self.tensor(_pointer(ends[0])),
@@ -122,8 +127,54 @@ class GraphStore:
                 self._repeat(first_distance, counts[1])
             ),
             vector=taken.get("vector"),
-            **weights,
+            rows=taken.get("site_atom"),
+            **_weights(taken),
         )
+
+    def cut_out(self, parts: Sequence[Any]) -> GraphBatch:
+        """Batch of parts of crystals, which asks after the sites of each.
+
+        A part is an object with the arrays of ``skcrystal.graphs._parts.Part``.
+        """
+        joined = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("atoms", "edges", "distances", "degree")
+        }
+        n_atoms = np.array([len(part.atoms) for part in parts], dtype=np.int32)
+        n_distances = np.array([len(part.distances) for part in parts])
+        neighbor, rows = (
+            _renumbered([getattr(part, name) for part in parts], n_atoms)
+            for name in ("neighbor", "rows")
+        )
+        classes = _renumbered([part.distance_class for part in parts], n_distances)
+        taken = self._take(
+            {
+                kind: self.tensor(joined[f"{kind}s"])
+                for kind in ("atom", "edge", "distance")
+            }
+        )
+        edge_ptr = self.tensor(_pointer(np.cumsum(joined["degree"])))
+        return GraphBatch(
+            atomic_numbers=taken["atomic_numbers"].int(),
+            atom_ptr=self.tensor(_pointer(np.cumsum(n_atoms))),
+            crystal=self._repeat(np.arange(len(parts), dtype=np.int32), n_atoms),
+            edge_ptr=edge_ptr,
+            target=self._targets(edge_ptr, len(neighbor)),
+            neighbor=self.tensor(neighbor),
+            distances=taken["distances"],
+            distance_class=self.tensor(classes),
+            vector=taken.get("vector"),
+            rows=self.tensor(rows),
+            **_weights(taken),
+        )
+
+    def _take(self, rows: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Rows of each column whose kind has some."""
+        return {
+            name: column.index_select(0, rows[_ROWS[name]])
+            for name, column in self._columns.items()
+            if _ROWS[name] in rows
+        }
 
     def tensor(self, array: NDArray) -> Tensor:
         """Put an array on the device; on the CPU it is not copied."""
@@ -169,6 +220,22 @@ class GraphStore:
             )
         atoms = torch.arange(len(edge_ptr) - 1, dtype=torch.int32, device=self.device)
         return torch.repeat_interleave(atoms, edge_ptr.diff(), output_size=n_edges)
+
+
+def _weights(taken: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a batch, where equal atoms or edges are merged."""
+    return {
+        f"{kind}_weight": taken[f"{kind}_multiplicity"].float()
+        for kind in ("atom", "edge")
+        if f"{kind}_multiplicity" in taken
+    }
+
+
+def _renumbered(indices: list[NDArray], counts: NDArray) -> NDArray[np.int32]:
+    """Join what counts rows of parts, each of which has some, to count those of all."""
+    starts = np.cumsum(counts) - counts
+    shifted = [index + start for index, start in zip(indices, starts, strict=True)]
+    return np.concatenate(shifted).astype(np.int32)
 
 
 def _pointer(ends: NDArray) -> NDArray[np.int32]:

@@ -69,6 +69,18 @@ class TaskNetworks(nn.Module):
     def dropout_conv(self) -> float:
         return self.networks[0].dropout_conv
 
+    @property
+    def hops(self) -> int:
+        return self.networks[0].hops
+
+    @property
+    def norm(self) -> str:
+        return self.networks[0].norm
+
+    @property
+    def pooling(self) -> str:
+        return self.networks[0].pooling
+
     def forward(self, batch: GraphBatch) -> Tensor:
         """Outputs of each crystal, (B, K)."""
         return side_by_side([network(batch) for network in self.networks])
@@ -123,7 +135,9 @@ def _trunk_state(network: CrystalNetwork) -> dict[str, Tensor]:
     return {
         name: value
         for name, value in network.state_dict().items()
-        if not name.startswith(("head.", "softplus_start", "passes_softplus"))
+        if not name.startswith(
+            ("head.", "readout.", "softplus_start", "passes_softplus")
+        )
     }
 
 
@@ -131,5 +145,5 @@ def _trunk_weights(network: CrystalNetwork) -> list[Tensor]:
     return [
         weight
         for name, weight in network.named_parameters()
-        if not name.startswith("head.")
+        if not name.startswith(("head.", "readout."))
     ]

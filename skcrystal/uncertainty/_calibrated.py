@@ -25,7 +25,8 @@ from ..estimators._prefix import (
 )
 from ..estimators._saving import Saving
 from ..estimators._score import CrystalRegressorMixin, check_n_targets
-from ..estimators._targets import Targets, check_targets, check_weights
+from ..estimators._sites import SiteValues, like, read_targets, rows_of
+from ..estimators._targets import Targets, check_weights
 from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, StrOptions, validate_params_of
@@ -125,7 +126,8 @@ class CalibratedRegressor(
         ----------
         X : CrystalGraphs, or sequence of n crystals
         y : array-like of shape (n,) or (n, n_targets)
-            Labels; NaN where one was not measured.
+            Labels; NaN where one was not measured. Those of sites are as a model of
+            ``target_level="atom"`` takes them; whole crystals are held back then.
         sample_weight : array-like of shape (n,), optional
             For the model. Errors count alike, but those of weight zero not at all.
 
@@ -144,18 +146,22 @@ class CalibratedRegressor(
             prefix, final, graphs = None, self.estimator, X
         else:
             prefix, final, graphs = fit_prefix(self.estimator, X, y)
-        targets = check_targets(y, len(graphs))
+        targets = read_targets(final, y, graphs)
+        if targets.ptr is not None:
+            y = SiteValues.of(targets.shaped(), targets.ptr)
         weights = check_weights(sample_weight, len(graphs))
         given = None if sample_weight is None else weights
         random = check_random_state(self.random_state)
 
         # By the crystals, which steps may have turned to numbers.
-        train, held = self._split(X, random)
+        whole = "formulas" if targets.ptr is None else "crystals"
+        train, held = self._split(X, whole, random)
         model = _fit(final, graphs, y, given, train, random) if len(train) else final
         _check_same_targets(model, targets)
         mean, std = model.predict(take(graphs, held), return_std=True)
-        ratios = _ratios(targets.values[held], mean, std, held)
-        ratios[weights[held] == 0] = np.nan
+        crystals = targets.spread(np.arange(len(targets)))[targets.rows(held)]
+        ratios = _ratios(targets[held].values, rows_of(mean), rows_of(std), crystals)
+        ratios[weights[crystals] == 0] = np.nan
         self.n_calibration_ = (~np.isnan(ratios)).sum(axis=0)
         self.scale_ = np.array(
             [
@@ -193,7 +199,9 @@ class CalibratedRegressor(
         if not return_std:
             return self.estimator_.predict(X)
         mean, std = self.estimator_.predict(X, return_std=True)
-        return mean, std * (self.scale_[0] if std.ndim == 1 else self.scale_)
+        rows = rows_of(std)
+        scaled = rows * (self.scale_[0] if rows.ndim == 1 else self.scale_)
+        return mean, like(scaled, std)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -207,7 +215,9 @@ class CalibratedRegressor(
 
     # Steps of fit
 
-    def _split(self, X: Any, random: np.random.RandomState) -> tuple[NDArray, NDArray]:
+    def _split(
+        self, X: Any, whole: str, random: np.random.RandomState
+    ) -> tuple[NDArray, NDArray]:
         """Rows to train on, none if the model is fitted, and rows to measure on."""
         rows = np.arange(len(X))
         if isinstance(self.estimator, FrozenEstimator):
@@ -217,6 +227,7 @@ class CalibratedRegressor(
             self.calibration_fraction,
             random,
             otherwise="give others, or a fitted model in FrozenEstimator",
+            whole=whole,
         )
 
     def _scale(self, ratios: NDArray[np.float64], name: str) -> float:

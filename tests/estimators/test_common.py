@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from models import MODELS, transformer_for
+from models import MODELS, transformer_for, without_chance
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -220,6 +220,7 @@ def test_sample_weight_is_repetition(model, small, graphs, pooling):
     y = small[1][:12].copy()
     y[2, 1] = np.nan
     X = graphs[:12]
+    model = without_chance(model)
     model.set_params(batch_size=1000, max_epochs=5, lr=1e-3, pooling=pooling)
     weighted = clone(model).fit(X, y, sample_weight=counts)
     repeated = clone(model).fit(X[rows], y[rows])

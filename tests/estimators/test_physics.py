@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from models import transformer_for
+from models import INVARIANT_IN_EXPECTATION, transformer_for
 from numpy.testing import assert_allclose
 from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
@@ -45,7 +45,11 @@ def test_rotation_and_reflection(fitted, crystals):
             Structure(Lattice(s.lattice.matrix @ matrix.T), s.species, s.frac_coords)
             for s in crystals
         ]
-        assert_allclose(fitted.predict(turned), expected, **CLOSE)
+        if isinstance(fitted, INVARIANT_IN_EXPECTATION):
+            error = fitted.predict(turned) - expected
+            assert (np.abs(error).max(0) < 2e-3 * expected.std(0)).all()
+        else:
+            assert_allclose(fitted.predict(turned), expected, **CLOSE)
 
 
 def test_permutation_of_sites(fitted, crystals):
@@ -94,7 +98,9 @@ def test_prediction_depends_on_elements_and_on_distances(fitted, small):
     if not isinstance(fitted, GCNRegressor):  # it only sees shares of weights
         wider = salt.copy()
         wider.scale_lattice(1.1 * salt.volume)
-        assert np.abs(fitted.predict([wider]) - expected).max() > 1e-3
+        # Their atoms hear of distances by attention, which one shell has all of.
+        least = 3e-4 if isinstance(fitted, INVARIANT_IN_EXPECTATION) else 1e-3
+        assert np.abs(fitted.predict([wider]) - expected).max() > least
     swapped = salt.copy()
     swapped.replace(0, "O")
     swapped.replace(1, "Ca")

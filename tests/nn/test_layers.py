@@ -30,6 +30,7 @@ from skcrystal.nn import (
     segment_sum,
     softmax_over_neighbors,
 )
+from skcrystal.nn._edge_states import gated_edge_sum
 from skcrystal.nn._gcn import normalized_weights
 from skcrystal.nn._network import mean_over_atoms
 
@@ -179,6 +180,27 @@ def test_gradients_reach_edge_weights(batch):
     assert torch.autograd.gradcheck(filtered, (w, x, c))
     assert torch.autograd.gradcheck(lambda e, a: neighbor_sum(a, e, batch), (w, x))
 
+    edges = torch.randn(2, len(w), 2, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda e, v: gated_edge_sum(*v, e, batch), (w, edges)
+    )
+
+
+def test_gradients_of_attention_reach_edges_of_no_weight(batch):
+    """What an edge would add, even if it is not there."""
+    n, d = len(batch.atomic_numbers), len(batch.distances)
+    inputs = [torch.randn(s, 4, dtype=torch.double) for s in (n, n, d, 1)]
+    weight = torch.rand(len(batch.target), dtype=torch.double)
+    weight[::3] = 0.0
+
+    def attend(weight):
+        weighted = replace(batch, edge_weight=weight)
+        return attention_sum(*inputs, weighted, bond_values=True)
+
+    assert torch.autograd.gradcheck(attend, weight.requires_grad_())
+    silent = attend(torch.zeros_like(weight))
+    assert torch.equal(silent, torch.zeros_like(silent))
+
 
 @pytest.mark.parametrize("bond_values", [False, True])
 @pytest.mark.parametrize("n_heads", [1, 2])
@@ -217,7 +239,7 @@ def doubled(batch):
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_edge_of_weight_two_is_two_edges(batch, name, pooling):
-    network = NETWORKS[name](pooling=pooling)
+    network = NETWORKS[name](pooling=pooling).eval()
     weighted, repeated = doubled(batch)
     torch.testing.assert_close(network(weighted), network(repeated))
 
@@ -245,7 +267,7 @@ def test_every_parameter_learns(batch, name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_drops_what_it_is_told_to(batch, name):
-    network = NETWORKS[name](pooling="mean")
+    network = NETWORKS[name](pooling="mean").eval()
     shapes = []
 
     def drop(x):
@@ -280,7 +302,25 @@ def test_thinned_networks_are_the_same_of_every_batch(batch, name):
     assert (samples[..., 2:] > 0).all()
 
 
-@pytest.mark.parametrize("name", ["AngularCoGN", "CGCNN", "CoGN", "GCN", "SchNet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AngularCoGN",
+        "CGCNN",
+        "CoGN",
+        "DimeNetPlusPlus",
+        "EGAT",
+        "EGNN",
+        "EGNN that moves atoms",
+        "EdgeGCN",
+        "GCN",
+        "LocalMLP",
+        "MGCN",
+        "MPNN",
+        "SchNet",
+        "SymGNN",
+    ],
+)
 def test_predictions_are_smooth_where_a_neighbour_leaves(skewed, name):
     """An edge at the cutoff weighs nothing, so losing it changes nothing."""
     network = NETWORKS[name](pooling="mean").eval()
