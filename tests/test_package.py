@@ -12,11 +12,17 @@ from numpydoc_lite import documented_parameters
 
 import skcrystal
 import skcrystal.active
+import skcrystal.inspection
 import skcrystal.uncertainty
 
 PUBLIC = {
     getattr(module, name)
-    for module in (skcrystal, skcrystal.active, skcrystal.uncertainty)
+    for module in (
+        skcrystal,
+        skcrystal.active,
+        skcrystal.inspection,
+        skcrystal.uncertainty,
+    )
     for name in module.__all__
 }
 
@@ -72,7 +78,8 @@ def test_import_prints_and_writes_nothing(tmp_path):
         ("nn", ("graphs", "estimators", "datasets", "sklearn", "skorch")),
         ("datasets", ("nn", "estimators", "torch")),
         ("estimators", ("uncertainty", "active")),
-        ("uncertainty", ("active",)),
+        ("uncertainty", ("active", "inspection")),
+        ("inspection", ("active", "pretrained")),
         ("utils", ("graphs", "nn", "estimators", "uncertainty", "active")),
     ],
 )
