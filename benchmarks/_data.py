@@ -106,9 +106,14 @@ def source(name="mp_cgcnn_36k"):
     return f"the shipped PBE prototypes (no {name}: set SKCRYSTAL_DATA to its folder)"
 
 
-def _table(name):
+def data_folder():
+    """Where the real data sets are, if anywhere."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("SKCRYSTAL_DATA", beside)) / name / f"{name}.csv.xz"
+    return Path(os.environ.get("SKCRYSTAL_DATA", beside))
+
+
+def _table(name):
+    return data_folder() / name / f"{name}.csv.xz"
 
 
 def cache_folder():

@@ -145,6 +145,40 @@ def test_screening_finds_what_is_wanted(tmp_path):
     assert_picture(tmp_path / "demo-output" / "screening.png")
 
 
+def test_atoms_of_a_glass_are_learned_and_explained(tmp_path):
+    pytest.importorskip("ase")
+    pytest.importorskip("gudhi")
+    told = run("plot_glass.py", tmp_path)
+    pattern = r"r = (\d\.\d+), error (\d\.\d+) eV; by element (\d\.\d+)"
+    r, error, naive = map(float, re.search(pattern, told).groups())
+    assert r > 0.98
+    assert error < 0.2 * naive
+    # Energies follow from an atom's own neighbours, a few of the edges in reach.
+    pattern = r"own neighbours: (\d+)% of edges, (\d+)% of importance"
+    edges, importance = map(int, re.search(pattern, told).groups())
+    assert importance > max(60, 10 * edges)
+    rows = re.findall(r"^\w+ +(\d+\.\d) +(\d+\.\d) +(\d+\.\d)$", told, re.MULTILINE)
+    important, at_random, as_long = np.mean(np.array(rows, dtype=float), axis=0)
+    assert important > 1.5 * at_random
+    assert important == pytest.approx(as_long, rel=0.3)
+    assert float(re.search(r"random, p = (\S+)", told).group(1)) < 0.01
+    assert_picture(tmp_path / "demo-output" / "glass.png")
+
+
+def test_explanations_find_what_was_counted(tmp_path):
+    told = run("plot_explanation.py", tmp_path)
+    assert float(re.search(r"R2 (\d\.\d+)", told).group(1)) > 0.95
+    areas = [float(area) for area in re.findall(r"under curve (\d\.\d+)", told)]
+    assert len(areas) == 3
+    assert min(areas) > 0.85
+    brought, shares = re.search(r"bring (\S+), shares (\S+)", told).groups()
+    assert float(shares) == pytest.approx(float(brought), rel=0.01)
+    first = re.search(r"O hears Ti +1\.98 +6", told)
+    assert first
+    assert first.start() < told.index("2.79")
+    assert_picture(tmp_path / "demo-output" / "explanation.png")
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_examples_are_short_and_titled(path):
     text = path.read_text(encoding="utf-8")

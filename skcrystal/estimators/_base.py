@@ -26,7 +26,7 @@ from ._processes import Processes, pick_processes
 from ._running import Running
 from ._saving import Saving
 from ._start import Start, find_start
-from ._targets import Targets, check_alike, check_weights
+from ._targets import Targets, check_weights
 
 # Callbacks may use other models while one is trained.
 _GENERATORS = threading.RLock()
@@ -175,9 +175,12 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         data = self._read(X, y, sample_weight, start)
         if X_val is not None or y_val is not None:
             check_given(X_val, y_val, self.early_stopping)
-            watched = self._read(X_val, y_val, None, start, data.graphs)
-            check_alike(data.targets, watched.targets)
-            data = data.followed_by(watched)
+            try:
+                watched = self._read(X_val, y_val, None, start, data.graphs)
+                data = data.followed_by(watched)
+            except ValueError as error:
+                message = f"of X_val and y_val, which early stopping watches: {error}"
+                raise ValueError(message) from error
         fraction = self.validation_fraction if self.early_stopping else None
         kept, held = split_rows(data, fraction, random)
         goes_on = start is not None and start.goes_on
@@ -186,7 +189,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         else:
             n_sites = data.graphs.n_sites[kept]
             self._learn_scale(data.targets[kept], data.weights_of(kept), n_sites)
-            norm = self._norm() if start is None else start.network.norm
+            norm = self._norm(data) if start is None else start.network.norm
             self._architecture = self._architecture_for(data.targets) | {"norm": norm}
         # Set last again: training that fails leaves no fitted model.
         self.__dict__.pop("net_", None)
@@ -223,7 +226,9 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         graphs = as_graphs(
             X,
             settings=settings,
-            vectors=self._needs_vectors,
+            # Graphs to be watched lie in one container with those to be trained on.
+            vectors=self._needs_vectors
+            or (trained_on is not None and trained_on.vector is not None),
             merged=self._reads_merged,
             build=before is None or settings is not None,
         )
@@ -300,11 +305,11 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         return self._make_network(
             cutoff=self.cutoff_,
             hidden_dim=self.hidden_dim,
-            norm=self._norm(),
+            norm=self._architecture.get("norm", "layer"),  # earlier versions had none
             **self._outputs(),
         )
 
-    def _norm(self) -> str:
+    def _norm(self, data: Labelled) -> str:
         """Which norms a new network has."""
         return "layer" if self.norm is None else self.norm
 

@@ -241,4 +241,4 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         return {"n_crystals": len(targets.values), "classes": classes}
 
     def _finish(self) -> None:
-        del self._found_classes
+        del self._found_classes, self._class_factors

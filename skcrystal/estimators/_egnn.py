@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
+from ..graphs import CrystalGraphs
 from ..nn import EGNN, CrystalNetwork
 from ._base import GNNEstimator
 from ._classifier import GNNClassifier
@@ -45,6 +47,13 @@ class EGNNArchitecture(GNNEstimator):
         # The one edge that is kept of several leads to one of several equal atoms,
         # which move in different directions.
         return not self.update_positions
+
+    def _check_predict(self, X: Any) -> CrystalGraphs:
+        # What was fitted reads what it did, whatever the parameter is now.
+        fitted = copy.copy(self)
+        if "_architecture" in vars(self):
+            fitted.update_positions = self._architecture["update_positions"]
+        return super(EGNNArchitecture, fitted)._check_predict(X)
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return EGNN(

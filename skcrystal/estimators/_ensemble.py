@@ -21,7 +21,7 @@ from ._moments import check_one_spread
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._saving import Saving
 from ._score import CrystalRegressorMixin
-from ._sites import SiteValues, like, read_targets, rows_of
+from ._sites import by_crystal, like, read_targets, rows_of
 from ._targets import Targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
@@ -132,7 +132,7 @@ class EnsembleRegressor(
         _check_member(final, self.bootstrap)
         targets = read_targets(final, y, graphs)
         if self.bootstrap and targets.ptr is not None:  # rows are drawn of crystals
-            y = SiteValues.of(targets.shaped(), targets.ptr)
+            y = by_crystal(targets)
         weights = None
         if sample_weight is not None:
             weights = check_weights(sample_weight, len(graphs))

@@ -155,6 +155,11 @@ def split_rows(
             whole="formulas" if data.targets.ptr is None else "crystals",
         )
     empty = np.flatnonzero(~data.weights_of(kept).any(axis=0))
+    if len(empty) and data.n_watched:
+        raise ValueError(
+            f"there is nothing to train {data.targets.names[empty[0]]} on: all its "
+            "labels have sample_weight 0."
+        )
     if len(empty):
         raise ValueError(
             f"nothing is left to train {data.targets.names[empty[0]]} on: all its "
@@ -162,6 +167,8 @@ def split_rows(
             "`validation_fraction`, or set early_stopping=False."
         )
     if held is not None and not data.weights_of(held).any():
+        if data.n_watched:
+            raise ValueError("y_val, which early stopping watches, has no label.")
         raise ValueError(
             "early_stopping=True held back crystals without any label; raise "
             "`validation_fraction`, or set early_stopping=False."

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graphs import CrystalGraphs
-from ._targets import Targets
+from ._targets import Targets, check_alike
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,23 @@ class Labelled:
         return np.unique(self.graphs.atomic_numbers[atoms]).astype(np.int64)
 
     def followed_by(self, other: Labelled) -> Labelled:
-        """Put crystals that early stopping watches behind these."""
+        """Put crystals that early stopping watches behind these.
+
+        Raises
+        ------
+        ValueError
+            If targets or graphs are of another kind.
+        """
+        check_alike(self.targets, other.targets)
+        mine, others = self.graphs, other.graphs
+        if (
+            mine.settings != others.settings
+            or mine.columns().keys() != others.columns().keys()
+        ):
+            raise ValueError(
+                f"graphs were made with {others.settings}, but those of X with "
+                f"{mine.settings}; make both with the same CrystalGraphTransformer."
+            )
         return Labelled(
             CrystalGraphs.concatenate([self.graphs, other.graphs]),
             self.targets.followed_by(other.targets),

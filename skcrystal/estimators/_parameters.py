@@ -30,8 +30,10 @@ class SharedParameters(BaseEstimator):
         over the atoms that pass through the network at once (of 30,000 edges on a CPU,
         or one crystal) and in predictions by a mean over the training set. The latter
         brings out what tells apart atoms in much the same surroundings, such as those
-        of a glass. None is "batch" for targets of atoms and "layer" for those of
-        crystals; of a network to start from, what that has.
+        of a glass, and needs steps of many atoms, of which all count alike whatever
+        their `sample_weight`. None is "batch" for targets of atoms in crystals of 100
+        atoms or more on average, else "layer"; with a network to start from, what that
+        has.
     n_mc_samples : int, default=20
         Thinned networks that ``predict(return_std=True)`` draws, with either dropout.
     max_epochs : int, default=100

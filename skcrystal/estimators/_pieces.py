@@ -187,8 +187,10 @@ def site_batches(
         How many edges away an atom is heard of.
     """
     cutting = Cutting.if_needed(graphs, hops, store.device)
-    for start, stop in cut(graphs.n_edges, edges_at_once(store.device)):
-        if cutting is None or graphs.n_edges[start] <= edges_of_one(store.device):
+    most = edges_of_one(store.device)
+    # A crystal to be cut comes by itself then.
+    for start, stop in cut(graphs.n_edges, min(edges_at_once(store.device), most)):
+        if cutting is None or graphs.n_edges[start] <= most:
             sites = slice(graphs.site_ptr[start], graphs.site_ptr[stop])
             yield store.gather(np.arange(start, stop)), sites
             continue

@@ -17,6 +17,7 @@ from ..utils._validation import Interval, StrOptions
 from ._balance import RecordTaskWeights, read_task_weights
 from ._base import GNNEstimator
 from ._callbacks import TargetErrors
+from ._labelled import Labelled
 from ._links import LINKS, check_not_negative, read_links
 from ._parameters import SharedParameters
 from ._pieces import Cutting
@@ -25,6 +26,9 @@ from ._scaling import TargetScaler
 from ._score import CrystalRegressorMixin, check_n_targets
 from ._sites import check_site_targets
 from ._targets import Targets, check_targets
+
+# A crystal of so many atoms is taken for a piece of matter, not for a cell.
+_MANY_ATOMS = 100
 
 
 class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
@@ -208,14 +212,24 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         if self.target_level == "crystal":
             return None, None
         needed = Cutting.if_needed(graphs, hops, device)
-        if self.atoms_per_part is None:
-            return needed, needed
-        return Cutting(graphs, self.atoms_per_part, hops), needed
+        wanted = needed
+        if self.atoms_per_part is not None:
+            wanted = Cutting(graphs, self.atoms_per_part, hops)
+        if self.data_parallel and (wanted or needed):
+            raise ValueError(
+                "data_parallel=True shares whole crystals among processes, but these "
+                "are to be cut in parts (atoms_per_part="
+                f"{self.atoms_per_part}, {graphs.n_edges.max()} edges in the largest); "
+                "set data_parallel=False."
+            )
+        return wanted, needed
 
-    def _norm(self) -> str:
+    def _norm(self, data: Labelled) -> str:
+        # Atoms of one large crystal have much in common; those of many small ones
+        # differ, and a step on few of them has no mean worth the name.
         if self.norm is None and self.pooling_ == "none":
-            return "batch"
-        return super()._norm()
+            return "batch" if data.graphs.n_atoms.mean() >= _MANY_ATOMS else "layer"
+        return super()._norm(data)
 
     def _outputs(self) -> dict[str, Any]:
         return {

@@ -53,7 +53,12 @@ class Running:
             If the model was not fitted.
         """
         graphs = self._check_predict(X)
-        return self._run_crystals(graphs, lambda network, batch: network.embed(batch))
+        if self.net_.module_.pooling != "none":
+            return self._run_crystals(graphs, lambda network, b: network.embed(b))
+        # Crystals of any size: features of sites come in parts.
+        of_sites = self._run_sites(graphs, lambda network, b: network.embed_rows(b))
+        sums = np.add.reduceat(of_sites, graphs.site_ptr[:-1], axis=0)
+        return sums / graphs.n_sites[:, None].astype(np.float32)
 
     @property
     def fitted_(self) -> bool:

@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from ..graphs import CrystalGraphs
 from ..graphs._ragged import to_pointer
-from ._targets import Targets, check_targets, check_values, names_of, read_numbers
+from ._inputs import holds_data
+from ._targets import (
+    Targets,
+    check_targets,
+    check_values,
+    default_names,
+    names_of,
+    read_numbers,
+)
 
 
 class SiteValues(list):
@@ -34,6 +43,19 @@ class SiteValues(list):
         return cls(np.split(rows, ptr[1:-1]))
 
 
+def by_crystal(targets: Targets) -> SiteValues:
+    """Labels of sites, an array or a frame for each crystal, as an estimator takes."""
+    values = targets.shaped()
+    if targets.names == default_names(len(targets.names)):
+        return SiteValues.of(values, targets.ptr)
+    frame = pd.DataFrame(targets.values, columns=targets.names)
+    parts = [
+        frame.iloc[start:stop]
+        for start, stop in zip(targets.ptr[:-1], targets.ptr[1:], strict=True)
+    ]
+    return SiteValues([part.iloc[:, 0] for part in parts] if targets.is_1d else parts)
+
+
 def rows_of(values: NDArray | SiteValues) -> NDArray:
     """Values of crystals (m, ...) as they are, those of sites in one array (S, ...)."""
     return np.concatenate(values) if isinstance(values, SiteValues) else values
@@ -47,19 +69,18 @@ def like(rows: NDArray, values: NDArray | SiteValues) -> NDArray | SiteValues:
 
 
 def labels_sites(estimator: BaseEstimator) -> bool:
-    """Whether an estimator, or what it wraps, is set to ``target_level="atom"``."""
+    """Whether an estimator, or what it wraps, has targets of sites."""
     while isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
-    parameters = estimator.get_params(deep=True)
-    if any(
-        name.rpartition("__")[2] == "target_level" and value == "atom"
-        for name, value in parameters.items()
-    ):
-        return True
-    # A frozen model does not tell the parameters of what is in it.
+    if "net_" in vars(estimator):
+        return getattr(estimator, "target_level_", None) == "atom"
+    # A frozen model does not tell the parameters of what is in it. One to start from
+    # may have had other targets.
     return any(
-        isinstance(value, FrozenEstimator) and labels_sites(value)
-        for value in parameters.values()
+        labels_sites(value) if isinstance(value, FrozenEstimator) else value == "atom"
+        for name, value in estimator.get_params(deep=True).items()
+        if name.rpartition("__")[2] == "target_level"
+        or (isinstance(value, FrozenEstimator) and not name.endswith("pretrained"))
     )
 
 
@@ -89,6 +110,8 @@ def read_targets(estimator: BaseEstimator, y: Any, X: Any) -> Targets:
     """
     if not labels_sites(estimator):
         return check_targets(y, len(X))
+    if holds_data(X):
+        X = CrystalGraphs.from_data_list(list(X))
     if isinstance(X, CrystalGraphs):
         return check_site_targets(y, X.n_sites)
     return check_site_targets(y, np.array([len(crystal) for crystal in X]))
@@ -154,7 +177,9 @@ def _parts(y: Any, n_sites: NDArray) -> Sequence[Any] | None:
     entries = list(y.array) if hasattr(y, "array") else y
     if isinstance(entries, np.ndarray) and entries.dtype != object:
         # n crystals of k sites each may have been made one array of.
-        alike = entries.ndim > 1 and entries.shape[:2] == (len(n_sites), n_sites[0])
+        # (n, 1) for crystals of a site each is (S, 1), too.
+        alike = entries.shape[:2] == (len(n_sites), n_sites[0])
+        alike = alike and entries.ndim + (n_sites[0] > 1) > 2
         return list(entries) if alike and (n_sites == n_sites[0]).all() else None
     entries = list(entries)
     return entries if any(np.ndim(entry) for entry in entries) else None

@@ -157,6 +157,11 @@ def names_of(y: Any, n_targets: int) -> list[str]:
         return [str(column) for column in y.columns]
     if getattr(y, "name", None) is not None:
         return [str(y.name)]
+    return default_names(n_targets)
+
+
+def default_names(n_targets: int) -> list[str]:
+    """Names of targets that come without any."""
     return [f"target_{t}" for t in range(n_targets)]
 
 
@@ -205,6 +210,10 @@ def check_alike(targets: Targets, watched: Targets) -> None:
     ValueError
         If they are not.
     """
+    n_targets = len(targets.names)
+    unnamed = default_names(n_targets)
+    if len(watched.names) == n_targets and unnamed in (targets.names, watched.names):
+        return
     if targets.names != watched.names:
         raise ValueError(
             f"y holds the targets {', '.join(targets.names)}, but y_val "

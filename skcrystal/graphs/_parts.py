@@ -59,6 +59,8 @@ def cut_crystal(
     list of `n_parts` ndarray
         Atoms of each part, numbered within the crystal, ascending.
     """
+    if n_parts == 1:
+        return [np.arange(graphs.n_atoms[i])]
     target, neighbor, n_atoms = _ends(graphs, i)
     part = partition(target, neighbor, n_atoms, n_parts, random)
     order = np.argsort(part, kind="stable")

@@ -75,9 +75,13 @@ def softmax_shares(score: Tensor, weight: Tensor | None, batch: GraphBatch) -> T
         index = batch.target.long()[:, None].expand_as(score)
         shape = (len(batch.edge_ptr) - 1, score.shape[1])
         largest = score.new_full(shape, -torch.inf)
-        largest.scatter_reduce_(0, index, score, "amax")
+        counted = score
+        if weight is not None:  # what does not count must not hide what does
+            counted = score.masked_fill(weight[:, None] == 0, -torch.inf)
+        largest.scatter_reduce_(0, index, counted, "amax")
+        largest.masked_fill_(largest == -torch.inf, 0.0)
         shift = largest.index_select(0, batch.target)
-    share = (score - shift).exp_()
+    share = (score - shift).clamp_max_(_SPREAD).exp_()
     total = sum_runs(share, batch.edge_ptr, batch.target, weight)
     # An atom of which no edge counts hears nothing.
     total.masked_fill_(total == 0, torch.inf)

@@ -163,6 +163,10 @@ class CrystalNetwork(nn.Module):
         """Features of each crystal, (B, hidden_dim): the mean over its atoms."""
         return mean_over_atoms(self.atoms(batch), batch)
 
+    def embed_rows(self, batch: GraphBatch) -> Tensor:
+        """Features of the atoms that a batch asks after, (R, hidden_dim)."""
+        return asked_after(self.atoms(batch), batch)
+
     def forward(self, batch: GraphBatch) -> Tensor:
         """Outputs of each crystal, (B, K); per atom if pooled by sum.
 

@@ -25,9 +25,9 @@ class AtomBatchNorm(nn.Module):
 
     In training over the atoms of the batch, later by what was measured. Counted are
     atoms that are asked after, as often as they are; or else all, by the sites that
-    they stand for. So merging equal atoms changes nothing, and what a part of a crystal
-    sees of atoms around it does not count. With frozen weights it is what was measured
-    in training as well.
+    they stand for. So merging equal atoms of a batch changes nothing, and what a part
+    of a crystal sees of atoms around it does not count. With frozen weights it is what
+    was measured in training as well.
 
     Where atoms are much alike, their mean is many of their deviations off zero, and
     moves by as many in a few steps of training: a running mean, which is always late,
@@ -65,9 +65,20 @@ class AtomBatchNorm(nn.Module):
         return not self.weight.requires_grad
 
     def forward(self, x: Tensor, batch: GraphBatch) -> Tensor:
-        """Normalise atoms (N, F)."""
+        """Normalise atoms (N, F).
+
+        Raises
+        ------
+        ValueError
+            In training, if there is one atom: it has no deviation from its mean.
+        """
         if not self.training or self.is_frozen:
             return self._normalise(x, self.mean, self.variance)
+        if len(x) == 1:
+            raise ValueError(
+                'norm="batch" takes means over the atoms that pass at once, and a step '
+                'has a single one; set norm="layer", or raise `batch_size`.'
+            )
         count = _counts(batch, x)
         n = count.sum()
         share = (count / n)[:, None]

@@ -89,6 +89,10 @@ class TaskNetworks(nn.Module):
         """Features of each crystal in all trunks, (B, T * hidden_dim)."""
         return torch.cat([network.embed(batch) for network in self.networks], dim=1)
 
+    def embed_rows(self, batch: GraphBatch) -> Tensor:
+        """Features of atoms asked after in all trunks, (R, T * hidden_dim)."""
+        return torch.cat([network.embed_rows(batch) for network in self.networks], 1)
+
     def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
         """Draw thinned networks for `sample`, the same for every target."""
         return self.networks[0].thin(n_networks, seed)

@@ -18,6 +18,7 @@ from ..estimators._base import GNNEstimator
 from ..estimators._moments import drops
 from ..estimators._saved_folder import find_folder, shipped_folder
 from ..estimators._saving import load_pretrained
+from ..estimators._sites import labels_sites
 from ._metal import metal_probability
 
 DEFAULT = "materials-project"
@@ -124,6 +125,11 @@ def _load(folder: Path) -> Loaded:
         raise ValueError(
             f"{folder} holds a {type(model).__name__}, which predicts no numbers; use "
             "skcrystal.load_pretrained and its predict_proba."
+        )
+    if labels_sites(model):
+        raise ValueError(
+            f"{folder} holds a model with targets of atoms, of which a crystal has no "
+            "one row; use skcrystal.load_pretrained and its predict."
         )
     if not (folder / _METAL).is_file():
         return Loaded(model, None)

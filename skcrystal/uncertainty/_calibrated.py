@@ -25,7 +25,7 @@ from ..estimators._prefix import (
 )
 from ..estimators._saving import Saving
 from ..estimators._score import CrystalRegressorMixin, check_n_targets
-from ..estimators._sites import SiteValues, like, read_targets, rows_of
+from ..estimators._sites import by_crystal, like, read_targets, rows_of
 from ..estimators._targets import Targets, check_weights
 from ..utils._random import seed_estimator
 from ..utils._rows import take
@@ -148,7 +148,7 @@ class CalibratedRegressor(
             prefix, final, graphs = fit_prefix(self.estimator, X, y)
         targets = read_targets(final, y, graphs)
         if targets.ptr is not None:
-            y = SiteValues.of(targets.shaped(), targets.ptr)
+            y = by_crystal(targets)
         weights = check_weights(sample_weight, len(graphs))
         given = None if sample_weight is None else weights
         random = check_random_state(self.random_state)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from ..estimators._sites import SiteValues, check_site_targets, rows_of
 from ..estimators._targets import check_targets
 
 
@@ -161,6 +162,10 @@ def check_errors(
     ValueError
         As `uncertainty_metrics` says.
     """
+    if isinstance(mean, SiteValues):  # a row a site
+        n_sites = np.array([len(values) for values in mean])
+        y = check_site_targets(y, n_sites, allow_empty=True).shaped()
+    mean, std = rows_of(mean), rows_of(std)
     arrays = {"mean": np.asarray(mean, float), "std": np.asarray(std, float)}
     shape = np.shape(y)
     if len(shape) not in (1, 2) or 0 in shape:

@@ -184,6 +184,37 @@ def test_a_pickle_that_would_run_something_is_refused(glasses, server, tmp_path)
     assert trace.is_dir()  # so it was one
 
 
+def test_types_of_numbers_cannot_be_turned_to_addresses(tmp_path):
+    """A type that has lost its flags would take bytes for pointers, and follow them."""
+    path = tmp_path / "file.pickle"
+    for flags in (b"I63\n", b"I32\n", b"I0\n"):
+        path.write_bytes(
+            b"(S'a'\ncnumpy._core.numeric\n_frombuffer\n(C\x08AAAAAAAA"
+            b"cnumpy\ndtype\n(S'O8'\nI00\nI01\ntR(I3\nS'|'\nNNNI-1\nI-1\n"
+            + flags
+            + b"tb(I1\ntS'C'\ntRd."
+        )
+        with pytest.raises(ValueError, match="array of O8"):
+            read_arrays(path)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_are_read_as_they_are(tmp_path, protocol, order):
+    path = tmp_path / "file.pickle"
+    there = {
+        "a": np.asarray(np.arange(6, dtype=">f4").reshape(2, 3), order=order),
+        "b": np.array(3, dtype="<i2"),
+        "c": np.array([True, False]),
+    }
+    path.write_bytes(pickle.dumps(there | {"text": "x"}, protocol=protocol))
+    found = read_arrays(path)
+    assert found.keys() == there.keys()
+    for name, array in there.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
 @pytest.mark.parametrize("name", ["builtins.eval", "numpy.load", "numpy.memmap"])
 def test_nothing_but_arrays_is_admitted(tmp_path, name):
     module, _, attribute = name.rpartition(".")

@@ -21,6 +21,7 @@ from skcrystal import (
     EnsembleRegressor,
     GCNRegressor,
     SchNetRegressor,
+    uncertainty_metrics,
 )
 from skcrystal.estimators import _pieces
 from skcrystal.estimators._data import store_of
@@ -174,6 +175,13 @@ def test_unlabelled_sites_are_left_out(crystals, labels):
     assert model.score(crystals, masked) == pytest.approx(expected)
 
 
+def test_one_site_a_crystal_and_one_column(small):
+    """(n, 1) is then (S, 1): a target, not a site."""
+    crystals = [Structure(Lattice.cubic(a), ["Po"], [[0, 0, 0]]) for a in (2.9, 3, 3.1)]
+    model = GCNRegressor(**QUICK, max_epochs=1).fit(crystals, np.ones((3, 1)))
+    assert [p.shape for p in model.predict(crystals)] == [(1, 1)] * 3
+
+
 def test_sites_follow_their_numbering(fitted, crystals):
     predicted = fitted.predict(crystals)
     for crystal, values in zip(crystals, predicted, strict=True):
@@ -226,6 +234,11 @@ class TestParts:
         assert cutting.n_parts(graphs.n_atoms)[0] > 5
         (parts,) = model.predict(graphs)
         np.testing.assert_allclose(parts, whole, atol=1e-4 * np.std(whole) + 1e-6)
+
+    def test_are_not_shared_among_processes(self, glass):
+        model = GCNRegressor(**QUICK, data_parallel=True, atoms_per_part=50)
+        with pytest.raises(ValueError, match="data_parallel=True shares whole cry"):
+            model.fit([glass], [crowding(glass)])
 
     def test_of_crystals_among_small_ones_come_in_order(
         self, fitted, glass, crystals, monkeypatch
@@ -350,6 +363,46 @@ class TestScikitLearn:
         with pytest.raises(ValueError, match="active learning takes targets of cry"):
             ActiveLearner(model, X_training=crystals, y_training=labels)
 
+    def test_names_of_targets_reach_members(self, crystals, labels):
+        frames = [pd.DataFrame({"q": array}) for array in labels]
+        member = GCNRegressor(**QUICK, max_epochs=1, output_transform={"q": "softplus"})
+        ensemble = EnsembleRegressor(member, 2, bootstrap=True, random_state=0)
+        assert ensemble.fit(crystals, frames).estimators_[0].target_names_ == ["q"]
+        member.set_params(dropout=0.1)
+        calibrated = CalibratedRegressor(member, random_state=0)
+        assert calibrated.fit(crystals, frames).estimator_.target_names_ == ["q"]
+
+    def test_a_model_of_crystals_may_start_from_one_of_atoms(self, fitted, small):
+        """What it starts from does not say what its own labels are of."""
+        model = CoGNRegressor(hidden_dim=16, n_layers=2, max_epochs=1, norm="layer")
+        model.set_params(pretrained=FrozenEstimator(fitted))
+        ensemble = EnsembleRegressor(model, 2, random_state=0)
+        assert ensemble.fit(*(part[:20] for part in small[:2])).predict(
+            small[0][:3]
+        ).shape == (3, 2)
+
+    def test_metrics_of_uncertainty_count_sites(self, crystals, labels):
+        model = CGCNNRegressor(**QUICK, max_epochs=3, dropout=0.2)
+        mean, std = model.fit(crystals, labels).predict(crystals, return_std=True)
+        metrics = uncertainty_metrics(labels, mean, std)
+        flat = uncertainty_metrics(*map(np.concatenate, (labels, mean, std)))
+        pd.testing.assert_frame_equal(metrics, flat)
+
+    def test_crystals_have_features_still(self, fitted, crystals, monkeypatch):
+        whole = fitted.embed(crystals)
+        assert whole.shape == (len(crystals), 16)
+        monkeypatch.setitem(_pieces._EDGES_OF_ONE, "cpu", 40)
+        np.testing.assert_allclose(fitted.embed(crystals), whole, atol=1e-5)
+        graphs = CrystalGraphTransformer(reduce=None).transform(crystals)
+        np.testing.assert_allclose(fitted.embed(graphs), whole, atol=1e-4)
+
+    def test_graphs_of_pyg_serve_calibration(self, crystals, labels):
+        graphs = CrystalGraphTransformer(reduce=None).transform(crystals)
+        model = CGCNNRegressor(**QUICK, max_epochs=2, dropout=0.2).fit(graphs, labels)
+        calibrated = CalibratedRegressor(FrozenEstimator(model))
+        calibrated.fit(list(graphs), labels)
+        assert calibrated.n_calibration_[0] == sum(map(len, labels))
+
     def test_crystals_count_by_their_weights(self, crystals, labels):
         model = GCNRegressor(**QUICK, max_epochs=3, batch_size=100, norm="layer")
         weights = np.ones(20)
@@ -416,6 +469,28 @@ class TestWatchedCrystals:
     ):
         with pytest.raises(ValueError, match=message):
             GCNRegressor(**parameters).fit(crystals, small[1][:20], **watched)
+
+    def test_are_made_into_graphs_as_the_others_were(self, crystals, small):
+        y = small[1][:20]
+        model = GCNRegressor(max_epochs=1, early_stopping=True, random_state=0)
+        graphs = CrystalGraphTransformer(vectors=True).transform(crystals)
+        model.fit(graphs, y, X_val=crystals[15:], y_val=y[15:])
+        full = CrystalGraphTransformer(reduce=None).transform(crystals[15:])
+        merged = CrystalGraphTransformer().transform(crystals)
+        with pytest.raises(ValueError, match=r"X_val and y_val.*same CrystalGraphTr"):
+            model.fit(merged, y, X_val=full, y_val=y[15:])
+
+    def test_need_labels(self, crystals, small):
+        y = small[1][:20]
+        model = GCNRegressor(early_stopping=True)
+        with pytest.raises(ValueError, match=r"y_val.* has no label"):
+            model.fit(crystals, y, X_val=crystals, y_val=np.nan * y)
+
+    def test_may_have_no_names(self, crystals, small):
+        y = pd.Series(small[1][:20, 0], name="energy")
+        model = GCNRegressor(max_epochs=1, early_stopping=True)
+        model.fit(crystals, y, X_val=crystals, y_val=y.to_numpy())
+        assert model.target_names_ == ["energy"]
 
     def test_need_the_same_targets(self, crystals, small):
         model = GCNRegressor(early_stopping=True)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from pymatgen.core import Lattice, Structure
 from torch import nn
 
-from skcrystal import CGCNNRegressor, CrystalGraphTransformer
+from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
 from skcrystal.estimators._data import store_of
 from skcrystal.nn import CGCNN, AtomBatchNorm, make_norm, measure_norms
 
@@ -85,13 +86,42 @@ def test_means_are_of_the_last_weights(small):
     graphs = CrystalGraphTransformer(reduce=None).transform(small[0])
     y = [np.arange(float(n)) for n in graphs.n_sites]
     model = CGCNNRegressor(
-        hidden_dim=8, n_layers=2, max_epochs=3, random_state=0, target_level="atom"
+        hidden_dim=8,
+        n_layers=2,
+        max_epochs=3,
+        random_state=0,
+        target_level="atom",
+        norm="batch",
     ).fit(graphs, y)
     network = model.net_.module_
     batch = store_of(graphs, "cpu", sites=True).gather(np.arange(40))
     kept = network.readout.mean.clone()
     measure_norms(network, [batch])
     torch.testing.assert_close(kept, network.readout.mean, rtol=1e-3, atol=1e-4)
+
+
+def test_a_single_atom_has_no_deviation(small):
+    model = CGCNNRegressor(norm="batch", batch_size=1, max_epochs=1)
+    lone = Structure(Lattice.cubic(2.5), ["Po"], [[0, 0, 0]])
+    with pytest.raises(ValueError, match=r"single one; set norm=.layer"):
+        model.fit([lone, lone], [0.0, 1.0])
+
+
+def test_default_is_by_the_size_of_crystals(small):
+    """Small ones differ; atoms of a large one have much in common."""
+    structures = small[0][:4]
+    norms = {}
+    for name, crystals in {
+        "small": structures,
+        "large": [crystal * (4, 4, 4) for crystal in structures],
+    }.items():
+        graphs = CrystalGraphTransformer(cutoff=4.0, reduce=None).transform(crystals)
+        y = [np.arange(float(n)) for n in graphs.n_sites]
+        model = GCNRegressor(hidden_dim=8, max_epochs=1, target_level="atom")
+        norms[name] = model.fit(graphs, y).net_.module_.norm
+        model.set_params(target_level="crystal").fit(graphs, np.arange(4.0))
+        assert model.net_.module_.norm == "layer"
+    assert norms == {"small": "layer", "large": "batch"}
 
 
 def test_there_are_two_kinds():
