@@ -146,7 +146,8 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
             ``target_level="atom"``, a sequence of n arrays (n_sites,) or (n_sites,
             n_targets), in the order of each crystal's sites, or all of them in one.
         sample_weight : array-like of shape (n,), optional
-            A weight of 2 counts as the crystal given twice.
+            A weight of 2 counts as the crystal given twice in the loss; in the means of
+            ``norm="batch"`` all count once.
         X_val : CrystalGraphs, or sequence of m crystals or PyG Data, optional
             What `early_stopping` watches, in place of a part held back of `X`.
         y_val : array-like of shape (m,) or (m, n_targets), optional

@@ -13,8 +13,9 @@ class EGAT(CrystalNetwork):
     """Attention over edges whose states start from their lengths.
 
     Differs from a stack of ``EGATConv`` in these points. Edges count less in the
-    softmax towards the cutoff, by a cosine, so that an atom that crosses it changes
-    nothing. Atoms hear of the states of edges too, if `edge_values`. Sums are
+    softmax towards the cutoff, by a cosine, so that a neighbour that crosses it changes
+    nothing, unless no other one is left: shares add up to one, however small all
+    weights are. Atoms hear of the states of edges too, if `edge_values`. Sums are
     normalised per atom, and pass a SiLU before heads are mixed. Atoms and edges keep
     residual paths. And heads share the width instead of having it each, which takes an
     eighth of the time of eight heads.

@@ -103,7 +103,7 @@ def planted(prototypes):
     model = SchNetRegressor(**settings, target_level="atom", max_epochs=10)
     model.fit(merged, of_sites)
     mixed = [s for s, n in zip(structures, of_sites, strict=True) if n.any()]
-    return {"crystal": of_crystals, "atom": model}, mixed[::20]
+    return {"crystal": of_crystals, "atom": model}, mixed[::25]
 
 
 def short_bonds(graphs):
@@ -118,7 +118,7 @@ def short_bonds(graphs):
 @pytest.mark.parametrize("level", ["crystal", "atom"])
 def test_what_the_target_is_made_of_is_found(planted, level, method):
     models, structures = planted
-    n_steps = {"integrated_gradients": 20, "gradient": None, "gnn_explainer": 150}
+    n_steps = {"integrated_gradients": 20, "gradient": None, "gnn_explainer": 200}
     found = []
     for structure in structures:
         atom = 0 if level == "atom" else None
@@ -133,7 +133,7 @@ def test_what_the_target_is_made_of_is_found(planted, level, method):
             strength = np.abs(explanation.edge_importance)
             found.append(roc_auc_score(is_short, strength))
     assert len(found) >= 3
-    assert np.mean(found) > 0.8
+    assert np.mean(found) > 0.85
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -252,7 +252,7 @@ def test_an_ensemble_is_explained_by_the_mean_of_its_members(small, crystal):
     np.testing.assert_allclose(
         explanation.edge_importance, np.mean([p.edge_importance for p in parts], axis=0)
     )
-    assert_adds_up(explanation, 5e-3)
+    assert_adds_up(explanation, 0.03)
 
 
 def test_what_wraps_a_network_does_not_change_its_explanation(small, crystal):

@@ -100,6 +100,14 @@ def test_models_of_other_kinds(crystals, small, saved, tmp_path):
         predict(crystals, model=tmp_path / "classes")
 
 
+def test_models_of_atoms_have_no_row_for_a_crystal(crystals, tmp_path):
+    model = GCNRegressor(max_epochs=1, target_level="atom")
+    y = [np.arange(float(len(crystal))) for crystal in crystals]
+    model.fit(crystals, y).save_pretrained(tmp_path / "atoms")
+    with pytest.raises(ValueError, match="targets of atoms"):
+        predict(crystals, model=tmp_path / "atoms")
+
+
 def test_augmented_models_have_the_uncertainty_of_what_they_wrap(crystals, tmp_path):
     quick = {"hidden_dim": 8, "max_epochs": 1, "random_state": 0}
     gaps = pd.Series(np.arange(6.0), name="gap")
