@@ -148,8 +148,9 @@ def draw(glass, truth, guess, centers, counts, path):
     """Parity, where atoms of each kind are, and rings an edge."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-    axes[0].hexbin(truth, guess, gridsize=45, mincnt=1, cmap="viridis")
+    figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.4), layout="constrained")
+    cells = axes[0].hexbin(truth, guess, gridsize=45, mincnt=1, cmap="viridis")
+    figure.colorbar(cells, ax=axes[0], label="atoms")
     ends = [truth.min(), truth.max()]
     axes[0].plot(ends, ends, color="black", linewidth=0.8)
     r = np.corrcoef(truth, guess)[0, 1]
@@ -169,7 +170,7 @@ def draw(glass, truth, guess, centers, counts, path):
         aspect="equal",
         title="thirds by predicted barrier, a slab of 6 Å",
     )
-    axes[1].legend(loc="upper right", framealpha=0.9)
+    axes[1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     width, names = 0.27, [*GROUPS, "all"]
     place = np.arange(len(names))
     bars = {
@@ -184,7 +185,7 @@ def draw(glass, truth, guess, centers, counts, path):
         axes[2].bar(place + (k - 1) * width, heights, width, color=shade, label=name)
     axes[2].set_xticks(place, names)
     axes[2].set(xlabel="predicted barrier", ylabel="rings an edge", title="edges ...")
-    axes[2].legend()
+    axes[2].legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     figure.savefig(path, dpi=130)
 
 
