@@ -47,7 +47,7 @@ def models():
         "MLP on local features": (sk.LocalMLPRegressor, {}, 40),
         "GCN": (sk.GCNRegressor, {}, 40),
         "GCN with edge features": (sk.EdgeGCNRegressor, {}, 60),
-        "EGNN": (sk.EGNNRegressor, {}, 40),
+        "EGNN": (sk.EGNNRegressor, {"lr": 1e-3}, 30),
         "EGAT": (sk.EGATRegressor, {"hidden_dim": 32}, 60),
         "SchNet": (sk.SchNetRegressor, {}, 60),
         "SchNet, no norms": (sk.SchNetRegressor, {"norm": "layer"}, 60),

@@ -297,7 +297,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         return train, valid
 
     def _cuttings(
-        self, graphs: CrystalGraphs, hops: int, device: torch.device
+        self, graphs: CrystalGraphs, hops: int | None, device: torch.device
     ) -> tuple[Cutting | None, Cutting | None]:
         """How crystals are cut in parts in training and validation; None is not."""
         return None, None

@@ -45,12 +45,15 @@ class Cutting:
 
     @classmethod
     def if_needed(
-        cls, graphs: CrystalGraphs, hops: int, device: torch.device
+        cls, graphs: CrystalGraphs, hops: int | None, device: torch.device
     ) -> Cutting | None:
-        """Parts of the size that a device takes; None if crystals fit as a whole."""
+        """Parts of the size that a device takes; None if crystals fit as a whole.
+
+        Nor are there any where a network has no number of `hops`.
+        """
         most = edges_of_one(device)
         largest = int(graphs.n_edges.argmax())
-        if graphs.n_edges[largest] <= most:
+        if hops is None or graphs.n_edges[largest] <= most:
             return None
         # Around a part lies a layer of constant thickness: large parts are the cheaper
         # ones. One whose own edges are a quarter of what is wanted has them all with
@@ -171,7 +174,7 @@ class _Parts:
 
 
 def site_batches(
-    graphs: CrystalGraphs, store: GraphStore, hops: int
+    graphs: CrystalGraphs, store: GraphStore, hops: int | None
 ) -> Iterator[tuple[GraphBatch, slice | NDArray[np.int64]]]:
     """Batches that ask after all sites of crystals, and where in S these are.
 

@@ -207,10 +207,16 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         return {**self._get_architecture(), "output_transform": links}
 
     def _cuttings(
-        self, graphs: CrystalGraphs, hops: int, device: torch.device
+        self, graphs: CrystalGraphs, hops: int | None, device: torch.device
     ) -> tuple[Cutting | None, Cutting | None]:
         if self.target_level == "crystal":
             return None, None
+        if hops is None and self.atoms_per_part is not None:
+            raise ValueError(
+                f"atoms_per_part={self.atoms_per_part} cuts crystals in parts, of which "
+                "a published CGCNN does not say the same as of the whole; set it to "
+                "None."
+            )
         needed = Cutting.if_needed(graphs, hops, device)
         wanted = needed
         if self.atoms_per_part is not None:

@@ -266,9 +266,7 @@ def _find_target(
     if hasattr(model, "classes_"):
         classes = model.classes_
         if target is None:
-            with torch.no_grad():
-                outputs = model.net_.module_(around.batch(model))
-            column = int(outputs[0].argmax())
+            column = int(model._logits(around.graphs)[0].argmax())
         else:
             (matches,) = np.nonzero(classes == target)
             if len(matches) != 1:

@@ -24,8 +24,8 @@ _COSTS = {
 class SteadyGNNExplainer(GNNExplainer):
     """PyG's, with masks that all start from one half.
 
-    PyG draws them at random, more widely the fewer nodes a graph has. Crystals have few
-    atoms and many edges: much of what was drawn would still be there in the end.
+    PyG draws them at random, more widely the fewer nodes a graph has. Here equal atoms
+    stay equal, and a model has one explanation.
 
     Parameters
     ----------

@@ -60,6 +60,8 @@ class Neighborhood:
         if atom is None:
             return cls(graphs, None, None)
         hops = model.net_.module_.hops
+        if hops is None:  # all that can be reached
+            hops = int(graphs.n_atoms[0])
         return cls(graphs, atom, cut_out(graphs, 0, np.array([atom]), hops))
 
     @property

@@ -60,12 +60,13 @@ class CrystalNetwork(nn.Module):
     ----------
     n_outputs : int
         Columns K of the output: T means, then T variances if `gaussian`.
-    hops : int
+    hops : int or None
         How many edges away an atom still changes the features of another. Each
-        architecture says so; large crystals are cut by it.
+        architecture says so; large crystals are cut by it. None where parts do not say
+        what the whole does.
     """
 
-    hops: int
+    hops: int | None
 
     def __init__(
         self,

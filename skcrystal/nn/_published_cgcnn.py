@@ -79,7 +79,7 @@ class PublishedCGCNN(CrystalNetwork):
     ) -> None:
         self.head_dim, self.n_hidden = head_dim, n_hidden  # which make_head reads
         super().__init__(hidden_dim=hidden_dim, **shared)
-        self.hops = n_layers
+        self.hops = None  # padding hears the first atom of a crystal, wherever it is
         self.elements = ElementVectors(n_features, hidden_dim)
         # exp(-(d - c)^2 / spacing^2), as a standard deviation
         width = self.cutoff / (self.n_basis - 1) / 2**0.5

@@ -70,7 +70,7 @@ class TaskNetworks(nn.Module):
         return self.networks[0].dropout_conv
 
     @property
-    def hops(self) -> int:
+    def hops(self) -> int | None:
         return self.networks[0].hops
 
     @property

@@ -229,6 +229,8 @@ def test_training_from_a_file_larger_than_memory(tmp_path, small):
 def test_pieces_of_a_step_add_up_to_it(model, small, graphs, monkeypatch):
     """How much passes through the network at once changes nothing but memory."""
     model.set_params(batch_size=25, early_stopping=True, max_epochs=3)
+    if "transformations" in model.get_params():
+        model.set_params(transformations=None)  # each piece would draw others
     expected = clone(model).fit(graphs, small[1])
     monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
     model.fit(graphs, small[1])
@@ -237,7 +239,9 @@ def test_pieces_of_a_step_add_up_to_it(model, small, graphs, monkeypatch):
         expected.net_.module_.parameters(),
         strict=True,
     ):
-        torch.testing.assert_close(found, usual, atol=1e-4, rtol=1e-3)
+        # A softmax does not change with what all scores share: of that, the optimiser
+        # follows the rounding of a gradient that is zero.
+        torch.testing.assert_close(found, usual, atol=5e-4, rtol=1e-3)
     columns = ["train_loss", "valid_loss", "valid_mae_target_0", "valid_mae_target_1"]
     np.testing.assert_allclose(
         model.history_[columns], expected.history_[columns], rtol=1e-4

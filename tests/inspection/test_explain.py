@@ -32,6 +32,7 @@ from skcrystal.inspection import explain
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements")
 
 METHODS = ("integrated_gradients", "gradient", "gnn_explainer")
+FEW = {"integrated_gradients": 10, "gradient": None, "gnn_explainer": 20}  # steps
 QUICK = {"hidden_dim": 8, "n_layers": 2, "max_epochs": 2, "random_state": 0}
 
 
@@ -140,7 +141,7 @@ def test_what_the_target_is_made_of_is_found(planted, level, method):
 @pytest.mark.parametrize("system", ["trigonal", "tetragonal"])
 def test_equal_atoms_matter_alike(trained, system, method):
     structure = crystal_of(system)
-    explanation = explain(trained, structure, method=method)
+    explanation = explain(trained, structure, method=method, n_steps=FEW[method])
     heard = np.zeros(len(structure))
     np.add.at(heard, explanation.edge_index[1], explanation.edge_importance)
     for element in structure.elements:  # which in these are one orbit each
@@ -154,8 +155,8 @@ def test_equal_atoms_matter_alike(trained, system, method):
 def test_importance_goes_with_sites_and_edges(trained, skewed, method):
     order = [2, 0, 1]
     permuted = Structure.from_sites([skewed[i] for i in order])
-    one = explain(trained, skewed, method=method)
-    other = explain(trained, permuted, method=method)
+    one = explain(trained, skewed, method=method, n_steps=FEW[method])
+    other = explain(trained, permuted, method=method, n_steps=FEW[method])
     np.testing.assert_allclose(
         other.atom_importance, one.atom_importance[order], rtol=1e-3, atol=1e-6
     )
@@ -203,7 +204,7 @@ def test_an_atom_is_explained_by_what_it_can_hear(small, method):
     model = LocalMLPRegressor(**QUICK, n_channels=4, target_level="atom")
     model.fit(structures, y)
     cell = crystal_of("cubic") * (3, 1, 1)
-    explanation = explain(model, cell, 5, method=method)
+    explanation = explain(model, cell, 5, method=method, n_steps=FEW[method])
     assert explanation.prediction == pytest.approx(model.predict([cell])[0][5])
     assert set(explanation.edge_index[1]) == {5}
     near = {n.index for n in cell.get_neighbors(cell[5], 5.0)} | {5}
@@ -223,7 +224,7 @@ def test_the_model_and_the_random_numbers_stay_as_they_were(trained, crystal, me
     network.zero_grad()  # of the last step of training
     before = copy.deepcopy(network)
     generator = torch.get_rng_state()
-    one = explain(trained, crystal, method=method)
+    one = explain(trained, crystal, method=method, n_steps=FEW[method])
     assert torch.equal(torch.get_rng_state(), generator)
     assert network.training
     network.eval()
@@ -233,7 +234,7 @@ def test_the_model_and_the_random_numbers_stay_as_they_were(trained, crystal, me
         assert parameter.grad is None
         assert parameter.requires_grad
     assert not any(module._forward_hooks for module in network.modules())
-    again = explain(trained, crystal, method=method)
+    again = explain(trained, crystal, method=method, n_steps=FEW[method])
     np.testing.assert_array_equal(one.edge_importance, again.edge_importance)
     np.testing.assert_array_equal(one.atom_importance, again.atom_importance)
 
