@@ -213,9 +213,9 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
             return None, None
         if hops is None and self.atoms_per_part is not None:
             raise ValueError(
-                f"atoms_per_part={self.atoms_per_part} cuts crystals in parts, of which "
-                "a published CGCNN does not say the same as of the whole; set it to "
-                "None."
+                f"atoms_per_part={self.atoms_per_part} cuts crystals in parts, and a "
+                "published CGCNN says other things of parts than of the whole; set it "
+                "to None."
             )
         needed = Cutting.if_needed(graphs, hops, device)
         wanted = needed
