@@ -60,7 +60,9 @@ def best(name):
     records = [
         r
         for r in records
-        if saved(r["config"]).exists() and name in (None, r["config"]["model"])
+        if saved(r["config"]).exists()
+        and "r_train2" in r
+        and name in (None, r["config"]["model"])
     ]
     if not records:
         raise SystemExit("no trained model; run study_glass.py first")

@@ -170,7 +170,7 @@ def _column(y: Any) -> NDArray:
             f"y is a column of shape {labels.shape}, where a class a crystal, (n,), is "
             "expected; give y.ravel(), or of a DataFrame its column.",
             DataConversionWarning,
-            stacklevel=5,  # what has called `fit`
+            stacklevel=6,  # what has called `fit`
         )
         labels = labels[:, 0]
     if labels.ndim != 1:

@@ -135,7 +135,7 @@ def test_an_edge_block_is_its_equations():
         mine = target == i
         gated = weight[mine, None] * torch.sigmoid(message[mine]) * h[mine]
         torch.testing.assert_close(
-            new[i], F.silu(block.norm(block.update(gated.sum(0))))
+            new[i], F.silu(block.norm(block.update(gated.sum(0)), batch))
         )
 
 
