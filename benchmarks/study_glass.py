@@ -254,7 +254,7 @@ def table(records):
         "r test1 | r train2 | epochs | s/epoch | training (min) |",
         "| --- |" + " ---: |" * 11,
     ]
-    keys = ["model", "cutoff", "epochs"]
+    keys, none = ["model", "cutoff", "epochs"], pd.Series(dtype=float)
     groups = sorted(
         frame.groupby(keys, sort=False), key=lambda item: -item[1]["r"].mean()
     )
@@ -265,7 +265,7 @@ def table(records):
             f"{runs['n_parameters'].iloc[0]:,}",
             str(len(runs)),
             *(shown(runs[c], ".3f") for c in ("r", "mae")),
-            *(shown(runs[f"r_{c}"], ".3f") for c in ("test0", "test1", "train2")),
+            *(shown(runs.get(f"r_{c}", none), ".3f") for c in (*TEST, *WATCHED)),
             str(epochs),
             f"{runs['seconds_per_epoch'].median():.1f}",
             f"{runs['fit_seconds'].median() / 60:.1f}",
