@@ -72,8 +72,8 @@ def labels_sites(estimator: BaseEstimator) -> bool:
     """Whether an estimator, or what it wraps, has targets of sites."""
     while isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
-    if "net_" in vars(estimator):
-        return getattr(estimator, "target_level_", None) == "atom"
+        if "net_" in vars(estimator):  # whatever was set since, it stays what it is
+            return getattr(estimator, "target_level_", None) == "atom"
     # A frozen model does not tell the parameters of what is in it. One to start from
     # may have had other targets.
     return any(

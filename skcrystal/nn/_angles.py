@@ -10,6 +10,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ._batch import GraphBatch
+from ._padding import Padding
 
 L_MAX = 3
 
@@ -62,33 +63,22 @@ def spherical_harmonics(vector: Tensor, l_max: int) -> Tensor:
 class Directions:
     """Where the edges of each atom point.
 
-    Atoms get as many rows as the one with most edges has, so that sums over the edges
-    of an atom are products of matrices; rows without an edge are zero.
-
     Attributes
     ----------
     harmonics : Tensor of shape (N, K, M)
         Of each of the at most K edges of an atom, M functions.
-    place : Tensor of shape (E,), int64, or None
-        Row of each edge among the N K; None if all atoms have K edges.
+    padding : Padding
+        Where the edges of each atom are among the K.
     """
 
     harmonics: Tensor
-    place: Tensor | None
+    padding: Padding
 
     @classmethod
     def of(cls, batch: GraphBatch, l_max: int) -> Directions:
         """Directions of the edges of a batch with vectors, up to degree `l_max`."""
-        degree = batch.edge_ptr.diff()
-        # To look at these two numbers makes a GPU wait, once a batch.
-        least, most = torch.stack(torch.aminmax(degree)).tolist()
-        place = None
-        if least < most:
-            first = batch.edge_ptr[:-1].index_select(0, batch.target)
-            order = torch.arange(len(first), device=first.device) - first
-            place = batch.target.long() * most + order
-        values = spherical_harmonics(batch.vector, l_max)
-        return cls(_spread(values, place, len(degree), most), place)
+        padding = Padding.of(batch.edge_ptr, batch.target)
+        return cls(padding.spread(spherical_harmonics(batch.vector, l_max)), padding)
 
     def gather(self, edges: Tensor) -> Tensor:
         """Sum edge rows (E, C) times each function over the edges of an atom.
@@ -98,14 +88,20 @@ class Directions:
         Tensor of shape (N, M, C)
         """
         edges = edges.to(self.harmonics.dtype)  # autocast may have halved them
-        rows = _spread(edges, self.place, *self.harmonics.shape[:2])
-        return torch.bmm(self.harmonics.transpose(1, 2), rows)
+        return torch.bmm(self.harmonics.transpose(1, 2), self.padding.spread(edges))
 
     def look(self, moments: Tensor) -> Tensor:
         """What atoms have (N, M, C), in the direction of each edge: (E, C)."""
         moments = moments.to(self.harmonics.dtype)
-        rows = torch.bmm(self.harmonics, moments).flatten(0, 1)
-        return rows if self.place is None else rows.index_select(0, self.place)
+        return self.padding.collect(torch.bmm(self.harmonics, moments))
+
+
+def look(moments: Tensor, directions: Directions) -> Tensor:
+    """What atoms have (N, M, C), in the direction of each edge: (E, C).
+
+    Gradients pass to the moments.
+    """
+    return _Look.apply(moments, directions)
 
 
 def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
@@ -134,15 +130,7 @@ def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
     of_each = kernel.repeat_interleave(
         2 * degrees + 1, dim=0, output_size=directions.harmonics.shape[2]
     )
-    return _Look.apply(moments * of_each, directions)
-
-
-def _spread(rows: Tensor, place: Tensor | None, n_atoms: int, most: int) -> Tensor:
-    """Edge rows (E, C) to those of each atom, (N, K, C)."""
-    if place is not None:
-        empty = rows.new_zeros(n_atoms * most, rows.shape[1])
-        rows = empty.index_copy_(0, place, rows)
-    return rows.reshape(n_atoms, most, rows.shape[1])
+    return look(moments * of_each, directions)
 
 
 # Each is what the other's gradient needs; written out, no padded copy is kept.

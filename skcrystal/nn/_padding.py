@@ -53,7 +53,12 @@ class Padding:
         if self.place is None:
             return rows.reshape(shape)
         filled = rows.new_zeros(self.n_runs * self.length, *rows.shape[1:])
-        return filled.index_copy(0, self.place, rows).view(shape)
+        return filled.index_copy_(0, self.place, rows).view(shape)
+
+    def collect(self, filled: Tensor) -> Tensor:
+        """Rows of each run (R, K, ...) to those that were there, (E, ...)."""
+        rows = filled.flatten(0, 1)
+        return rows if self.place is None else rows.index_select(0, self.place)
 
 
 def pad_edges(batch: GraphBatch) -> GraphBatch:

@@ -10,7 +10,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from ._aggregate import of_distances, sum_by
-from ._angles import Directions
+from ._angles import Directions, look
 from ._batch import GraphBatch
 from ._padding import Padding
 from ._spherical import solid_harmonics
@@ -57,8 +57,8 @@ class Angles:
             [2 * degree + 1 for degree in range(l_max + 1)], dim=1
         )
         return cls(
-            [Directions(into.spread(values), into.place) for values in of_degree],
-            Directions(out.spread(harmonics), place),
+            [Directions(into.spread(values), into) for values in of_degree],
+            Directions(out.spread(harmonics), out),
             *reverse_edges(batch),
         )
 
@@ -113,7 +113,7 @@ def triplet_sum(
     -------
     Tensor of shape (E, C)
     """
-    total = _Look.apply(_Moments.apply(message, kernel, angles, batch), angles.out)
+    total = look(_Moments.apply(message, kernel, angles, batch), angles.out)
     backwards = kernel[::2].sum(0) - kernel[1::2].sum(0)
     back = message * of_distances(backwards, batch)
     return total.index_add(
@@ -148,15 +148,3 @@ class _Moments(Function):
             of_length = kernel[degree].index_select(0, ctx.batch.distance_class)
             grad_message.addcmul_(of_edge, of_length)
         return grad_message, grad_kernel, None, None
-
-
-class _Look(Function):
-    @staticmethod
-    def forward(ctx, moments, directions):
-        ctx.directions = directions
-        return directions.look(moments)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):
-        return ctx.directions.gather(grad), None

@@ -1,7 +1,10 @@
 """Files over HTTP, from this machine, whole or not."""
 
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from skcrystal.datasets import _download
 
 
 class Server:
@@ -40,3 +43,14 @@ class Server:
         self.http.shutdown()
         self.thread.join()
         self.http.server_close()
+
+
+@contextmanager
+def serving(module, monkeypatch):
+    """A server in place of the one that a module of `datasets` downloads from."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    monkeypatch.setattr(module, "_URL", server.url)
+    monkeypatch.setattr(_download, "RETRIES", 0)  # which wait for seconds
+    yield server
+    server.stop()

@@ -3,21 +3,17 @@
 import hashlib
 
 import pytest
-from file_server import Server
+from file_server import serving
 
 from skcrystal.datasets import _cgcnn_checkpoints as module
-from skcrystal.datasets import _download, fetch_cgcnn_checkpoint
+from skcrystal.datasets import fetch_cgcnn_checkpoint
 from skcrystal.estimators._cgcnn_checkpoint import read_checkpoint
 
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Server()
-    monkeypatch.setattr(module, "_URL", server.url)
-    monkeypatch.setattr(_download, "RETRIES", 0)  # which wait for seconds
-    yield server
-    server.stop()
+    with serving(module, monkeypatch) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from file_server import Server
+from file_server import serving
 from pymatgen.core import Structure
 from sklearn.model_selection import LeaveOneGroupOut
 
@@ -40,12 +40,8 @@ def small_glass(seed):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Server()
-    monkeypatch.setattr(module, "_URL", server.url)
-    monkeypatch.setattr(_download, "RETRIES", 0)  # which wait for seconds
-    yield server
-    server.stop()
+    with serving(module, monkeypatch) as server:
+        yield server
 
 
 @pytest.fixture

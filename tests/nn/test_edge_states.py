@@ -91,7 +91,7 @@ def test_harmonics_add_up_to_legendre_polynomials(l_max, seed):
 def test_angle_sum_is_a_sum_over_pairs(degrees, l_max, seed):
     batch = stars(degrees, seed)
     directions = Directions.of(batch, l_max)
-    assert (directions.place is None) == (len(set(degrees)) == 1)
+    assert (directions.padding.place is None) == (len(set(degrees)) == 1)
     edges, kernel = random(len(batch.target), 3), random(l_max + 1, 3)
     torch.testing.assert_close(
         angle_sum(edges, kernel, directions), sum_over_pairs(edges, kernel, batch)
