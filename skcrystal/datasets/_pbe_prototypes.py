@@ -10,6 +10,8 @@ import pandas as pd
 from pymatgen.core import Lattice, Structure
 from sklearn.utils import Bunch
 
+from ._bunch import make_bunch
+
 _TARGETS = ["formation_energy_per_atom", "band_gap"]
 
 # Prototype: lattice, and fractional sites in the order of the table's species
@@ -82,17 +84,12 @@ def load_pbe_prototypes(
         _structure(row.prototype, row.species.split(), row.lattice_constant)
         for row in frame.itertuples()
     ]
-    data: Any = frame["structure"] if as_frame else frame["structure"].tolist()
-    target: Any = frame[_TARGETS] if as_frame else frame[_TARGETS].to_numpy()
-    if return_X_y:
-        return data, target
-    return Bunch(
-        data=data,
-        target=target,
-        target_names=list(_TARGETS),
-        groups=frame["formula"].to_numpy(dtype=object),
-        frame=frame,
+    return make_bunch(
+        frame,
+        _TARGETS,
         DESCR=(folder / "pbe_prototypes.md").read_text(encoding="utf-8"),
+        return_X_y=return_X_y,
+        as_frame=as_frame,
     )
 
 

@@ -1,0 +1,73 @@
+"""What every loader returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from pymatgen.core import Structure
+from sklearn.utils import Bunch
+
+
+def make_bunch(
+    frame: pd.DataFrame,
+    target_names: Sequence[str],
+    *,
+    DESCR: str,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    **more: Any,
+) -> Bunch | tuple[Any, Any]:
+    """Crystals and labels out of a table, in scikit-learn's form.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row a crystal: column "structure", and the targets. Its index names crystals.
+        A column "formula" is taken as the groups; without one it is added, with
+        reduced formulas.
+    target_names : sequence of str
+        Columns that are targets. None, if nothing is labelled.
+    DESCR : str
+        What the data are, with units, source and limits.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Give `data` as a Series and `target` as a DataFrame (a Series, if there is one
+        target).
+    **more
+        Further fields of the Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        data : list (or Series) of n pymatgen Structures; target : ndarray of shape
+        (n,) of one target, (n, n_targets) of several, NaN where not measured;
+        target_names : list of str; groups : ndarray of shape (n,), reduced formulas;
+        frame : DataFrame; DESCR : str; and `more`.
+    """
+    names = list(target_names)
+    if "formula" not in frame:
+        formulas = [reduced_formula(crystal) for crystal in frame["structure"]]
+        frame = frame.assign(formula=pd.Series(formulas, frame.index, dtype=object))
+    target: Any = frame[names[0]] if len(names) == 1 else frame[names]
+    data: Any = frame["structure"]
+    if not as_frame:
+        data, target = data.tolist(), target.to_numpy()
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data,
+        target=target,
+        target_names=names,
+        groups=frame["formula"].to_numpy(dtype=object),
+        frame=frame,
+        DESCR=DESCR,
+        **more,
+    )
+
+
+def reduced_formula(structure: Structure) -> str:
+    """Reduced formula, the same for a crystal with and without oxidation states."""
+    return structure.composition.element_composition.reduced_formula
