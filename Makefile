@@ -15,6 +15,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check style and formatting"
 	@echo "make bench  measure speed and memory beside plain PyTorch Geometric, and their growth"
+	@echo "make results redraw the tables and figures of docs/ out of the records of the runs"
 	@echo "make clean  remove the environment"
 
 # Made anew when the requirements or the interpreter change, and only then.
@@ -37,6 +38,9 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(RUN)/python benchmarks/speed.py
 	$(RUN)/python benchmarks/growth.py
+
+results: $(STAMP)
+	$(RUN)/python benchmarks/redraw.py
 
 clean:
 	rm -rf $(VENV)

@@ -2,7 +2,6 @@
 
 import json
 import os
-from datetime import date
 from itertools import cycle
 
 import numpy as np
@@ -57,6 +56,7 @@ def tabulate(records):
             **{key: config[key] for key in ("data", "rows", "seed", "ensemble")},
             **{key: record.get(key, np.nan) for key in COSTS},
             **{key: record[key] for key in ("id", "n_train", "n_test", "threads")},
+            "date": record["date"],
             "version": f"skcrystal {record['skcrystal']}, torch {record['torch']}",
         }
         modes = {_mode(config)}
@@ -95,7 +95,8 @@ def name(config):
 def header(runs):
     """Say what all tables have in common."""
     threads = ", ".join(map(str, sorted(runs["threads"].unique())))
-    yield f"- {date.today()}; {'; '.join(runs['version'].unique())}"
+    days = sorted({runs["date"].min(), runs["date"].max()})
+    yield f"- {' to '.join(days)}; {'; '.join(runs['version'].unique())}"
     yield (
         "- Errors are mean absolute errors on a tenth of the reduced formulas, the "
         "same for all; ± is their standard deviation over seeds (n − 1 in the "
@@ -172,7 +173,10 @@ def mean_of_seeds(runs, folder):
     for target, members in runs.groupby("target"):
         if len(members) < 2:
             continue
-        saved = [np.load(folder / f"{run}.npz") for run in members["id"]]
+        files = [folder / f"{run}.npz" for run in members["id"]]
+        if not all(file.exists() for file in files):
+            continue  # predictions are too large to be kept with every record
+        saved = [np.load(file) for file in files]
         column = 0 if saved[0]["truth"].shape[1] == 1 else [*TITLES].index(target) % 2
         mean = np.mean([file["predicted"][:, column] for file in saved], axis=0)
         rows.append(

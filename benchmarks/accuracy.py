@@ -22,6 +22,7 @@ from pathlib import Path
 from _accuracy_models import MODELS, available
 from _accuracy_run import prepare, split
 from _data import at_hand, load_labels, source
+from _results import FOLDER
 
 SETS = ["mp_cgcnn_36k", "perov_5_valtest", "mp_20_valtest"]
 TARGETS = ["both", "fe", "bg"]
@@ -77,7 +78,7 @@ def parse_options():
     )
     options = parser.parse_args()
     stem = "accuracy-quick" if options.quick else "accuracy"
-    options.results = _HERE / "results" / f"{stem}.jsonl"
+    options.results = FOLDER / f"{stem}.jsonl"
     options.crystals = EVERY_CRYSTAL
     if options.quick:
         options.crystals, options.again = 300, True

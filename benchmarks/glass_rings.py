@@ -11,9 +11,9 @@ their own length. Writes results/glass_rings.md and docs/glass.png.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
+from _results import DOCS, FOLDER
 from accuracy import read
 from study_glass import load_glass, saved
 
@@ -23,7 +23,6 @@ from skcrystal.inspection import compare_cycles, explain, permutation_test
 GROUPS = ("low", "middle", "high")
 CONTROLS = ("random", "length")
 COLORS = dict(zip(GROUPS, ("#0072B2", "#999999", "#D55E00"), strict=True))
-_HERE = Path(__file__).resolve().parent
 
 
 def main():
@@ -50,13 +49,13 @@ def main():
     print("\n".join(lines))
     if not options.quick:
         text = "\n".join(lines) + "\n"
-        (_HERE / "results" / "glass_rings.md").write_text(text, encoding="utf-8")
-        draw(glass, truth, guess, centers, counts, _HERE.parent / "docs" / "glass.png")
+        (FOLDER / "glass_rings.md").write_text(text, encoding="utf-8")
+        draw(glass, truth, guess, centers, counts, DOCS / "glass.png")
 
 
 def best(name):
     """Record of the run with the best correlation on the watched configuration."""
-    records = read(_HERE / "results" / "glass.jsonl")
+    records = read(FOLDER / "glass.jsonl")
     records = [
         r
         for r in records

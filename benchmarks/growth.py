@@ -19,7 +19,6 @@ from datetime import date
 from functools import partial
 from importlib.metadata import version
 from math import ceil
-from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
@@ -28,6 +27,7 @@ import pandas as pd
 import torch
 from _data import TARGETS, load_crystals, source
 from _networks import N_TARGETS, NETWORKS
+from _results import DOCS, FOLDER
 from pymatgen.core import Structure
 from speed import BATCH, AdamW, predict, shuffled, store, timed, train, transformer
 
@@ -41,8 +41,6 @@ _BATCH_EDGES = 30_000  # of what passes through a network at once in estimators
 _LAP_SITES = 4096
 _LAPS = 3
 _SHORT, _LONG = 0.05, 5.0  # s; a lap is no shorter, and a longer one is not repeated
-_FOLDER = Path(__file__).resolve().parent
-_DOCS = _FOLDER.parent / "docs"
 
 # What grows, and the name of its axis
 AXES = {
@@ -70,8 +68,8 @@ def main():
     """Measure or profile; save after every point."""
     options = parse_options()
     name = "growth-quick" if options.quick else "growth"
-    result = _FOLDER / "results" / name
-    result.parent.mkdir(exist_ok=True)
+    result = FOLDER / name
+    FOLDER.mkdir(exist_ok=True)
     if options.redraw:
         rows = pd.read_csv(result.with_suffix(".csv"))
     else:
@@ -84,7 +82,7 @@ def main():
     draw(rows, result.with_suffix(".png"))
     print(f"saved as {os.path.relpath(result)}.md and .png")
     if options.docs:
-        shutil.copy(result.with_suffix(".png"), _DOCS / "growth.png")
+        shutil.copy(result.with_suffix(".png"), DOCS / "growth.png")
 
 
 def parse_options():

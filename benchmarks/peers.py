@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from _data import TARGETS, cache_folder, load_crystals, source
 from _networks import n_parameters, pair
+from _results import FOLDER
 from speed import (
     BATCH,
     AdamW,
@@ -47,7 +48,7 @@ CUTOFF = 5.0  # Å, of all neighbours: every peer can cut bonds at a distance
 NETWORKS = ["CGCNN", "SchNet", "MEGNet"]
 _LAP = 0.05  # s, as in speed.py
 _HERE = Path(__file__).resolve().parent
-RESULT = _HERE / "results" / "peers.md"
+RESULT = FOLDER / "peers.md"
 
 
 class Row(NamedTuple):

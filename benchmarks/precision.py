@@ -7,11 +7,11 @@ import argparse
 import os
 import warnings
 from functools import partial
-from pathlib import Path
 
 import torch
 from _data import TARGETS, load_crystals
 from _networks import NETWORKS, pair
+from _results import FOLDER
 from speed import (
     BATCH,
     GRAPHS,
@@ -24,7 +24,7 @@ from speed import (
     transformer,
 )
 
-RESULT = Path(__file__).resolve().parent / "results" / "precision.md"
+RESULT = FOLDER / "precision.md"
 
 
 class InBfloat16(torch.nn.Module):

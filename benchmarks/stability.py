@@ -7,13 +7,13 @@ A finished run is a row in ``results/stability.csv`` and is not repeated.
 
 import argparse
 import csv
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
 from _data import TARGETS, load_crystals, source
+from _results import FOLDER
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupShuffleSplit
 
@@ -32,7 +32,7 @@ MODELS = {
     "gcn": GCNRegressor,
 }
 STUDY = ["crystals", "epochs", "cutoff", "max_neighbors"]  # what all runs share
-RESULT = Path(__file__).resolve().parent / "results" / "stability.csv"
+RESULT = FOLDER / "stability.csv"
 
 
 def main():

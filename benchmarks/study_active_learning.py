@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _data import TARGETS, cache_folder, load_crystals, source
+from _results import FOLDER
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupShuffleSplit
 
@@ -55,12 +56,14 @@ RANGES = {
     "unfiltered": ((-np.inf, np.inf), (-np.inf, np.inf)),
 }
 UNITS = dict(zip(TARGETS, ["eV/atom", "eV"], strict=True))
-RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def main():
     """Run what is left to run, and write tables and figures."""
     options = parse_options()
+    if options.report:
+        write(pd.read_csv(FOLDER / f"{stem(options)}.csv"), options)
+        return
     torch.set_num_threads(1)
     crystals, labels = load_crystals(options.crystals)
     graphs = CrystalGraphTransformer(
@@ -73,6 +76,7 @@ def main():
             parts.append(run(architecture, name, graphs, labels, options))
             print(f"{architecture}, {name}: {perf_counter() - start:.0f} s", flush=True)
             write(pd.concat(parts, ignore_index=True), options)
+    print(f"Crystals: {source()}; {options.epochs} epochs, one thread a campaign.")
 
 
 def parse_options():
@@ -91,6 +95,7 @@ def parse_options():
     parser.add_argument("--pool", type=int, default=10_000, help="crystals at most")
     parser.add_argument("--test", type=int, default=2_000, help="crystals at most")
     parser.add_argument("--jobs", type=int, default=2, help="campaigns at a time")
+    parser.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
     options.crystals = 2_000 if options.quick else 50_000
     options.sizes = {"n_initial": 200, "batch_size": 100, "n_cycles": 10}
@@ -160,21 +165,24 @@ def split(name, labels, options):
 
 def write(results, options):
     """Save all rows, the tables, and a figure for each set."""
-    RESULTS.mkdir(exist_ok=True)
-    stem = "active_learning_quick" if options.quick else "active_learning"
-    results.to_csv(RESULTS / f"{stem}.csv", index=False)
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / stem(options)
+    results.to_csv(f"{path}.csv", index=False)
     text = "\n".join(report(results, options))
-    (RESULTS / f"{stem}.md").write_text(text + "\n", encoding="utf-8")
-    if {"fixed", "random"} <= set(options.strategies):
+    Path(f"{path}.md").write_text(text + "\n", encoding="utf-8")
+    if {"fixed", "random"} <= set(results["strategy"]):
         for name, frame in results.groupby("set", sort=False):
-            draw(frame, RESULTS / f"{stem}_{name}.png")
-    print(f"saved as {os.path.relpath(RESULTS / stem)}.*", flush=True)
+            draw(frame, f"{path}_{name}.png")
+    print(f"saved as {os.path.relpath(path)}.*", flush=True)
+
+
+def stem(options):
+    """Name of what is written, without what follows the dot."""
+    return "active_learning_quick" if options.quick else "active_learning"
 
 
 def report(results, options):
     """Lines of the report: errors, savings, seconds."""
-    yield f"Crystals: {source()}; {options.epochs} epochs, one thread a campaign."
-    yield ""
     yield (
         "| set | architecture | strategy | seeds | FE MAE, eV/atom | labels saved |"
         + (" BG MAE, eV | labels saved |")

@@ -12,13 +12,13 @@ many epochs more.
 """
 
 import argparse
-from pathlib import Path
 from time import process_time
 
 import numpy as np
 import pandas as pd
 import torch
 from _data import TARGETS, at_hand, load_crystals
+from _results import FOLDER
 from accuracy import append, identify, read
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
@@ -46,7 +46,6 @@ ARMS = {
     "supercells, up to 4": {"displacement": 0.0, "strain": 0.0, "supercell": 4},
 }
 SHOWN = {"formation_energy_per_atom": "FE (eV/atom)", "band_gap": "BG (eV)"}
-_FOLDER = Path(__file__).resolve().parent / "results"
 
 
 def main():
@@ -61,7 +60,7 @@ def main():
     if options.quick:
         options.rows, options.epochs, options.seeds = 100, 2, [0]
     stem = "augmentation-quick" if options.quick else "augmentation"
-    path = _FOLDER / f"{stem}.jsonl"
+    path = FOLDER / f"{stem}.jsonl"
     if not options.report:
         torch.set_num_threads(1)
         run_missing(path, options)

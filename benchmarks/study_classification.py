@@ -11,7 +11,6 @@ back say: at the cut of the best balanced accuracy on others, of formulas of the
 """
 
 import argparse
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch
 from _accuracy_models import NEAREST_12
 from _accuracy_run import open_graphs, split
 from _data import at_hand, load_labels
+from _results import FOLDER
 from accuracy import EVERY_CRYSTAL, append, identify, read
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 from study_recipe import spread
@@ -38,7 +38,6 @@ METRICS = {
     "accuracy": accuracy_score,
     "balanced_accuracy": balanced_accuracy_score,
 }
-_FOLDER = Path(__file__).resolve().parent / "results"
 
 
 def main():
@@ -57,7 +56,7 @@ def main():
         options.crystals, options.rows, options.held = 300, 200, 50
         options.epochs, options.seeds = 3, [0]
     stem = "classification-quick" if options.quick else "classification"
-    path = _FOLDER / f"{stem}.jsonl"
+    path = FOLDER / f"{stem}.jsonl"
     if not options.report:
         torch.set_num_threads(1)
         run_missing(path, options)

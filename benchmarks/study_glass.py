@@ -19,11 +19,11 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
+from _results import FOLDER
 from accuracy import append, identify, read
 from study_recipe import spread
 
@@ -38,7 +38,6 @@ KEEP_ARRAYS = {
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
     "MALLOC_TOP_PAD_": str(2**28),
 }
-_HERE = Path(__file__).resolve().parent
 
 
 def models():
@@ -95,7 +94,7 @@ def main():
     if options.quick:
         options.models, options.seeds, options.epochs = ["CGCNN", "SymGNN"], [0], 2
     name = "glass-quick" if options.quick else "glass"
-    path = _HERE / "results" / f"{name}.jsonl"
+    path = FOLDER / f"{name}.jsonl"
     if not options.report:
         run_missing(path, options)
     text = "\n".join(table(read(path)))
@@ -280,14 +279,16 @@ def table(records):
 
 def together(records):
     """Rows of the mean over the seeds of a network, as an ensemble would give it."""
-    _, labels = load_glass()
-    truth = np.concatenate([labels[name] for name in TEST])
     runs = {}
     for record in records:
         path = saved(record["config"]) / "test.npy"
         if path.exists():
             config = {k: v for k, v in record["config"].items() if k != "seed"}
             runs.setdefault(identify(config), []).append((record, np.load(path)))
+    if not runs:
+        return []  # records of another machine
+    _, labels = load_glass()
+    truth = np.concatenate([labels[name] for name in TEST])
     found = []
     for of_network in runs.values():
         if len(of_network) < 3:

@@ -12,7 +12,6 @@ so that the 20 % to choose by decide between weights of targets, and nothing els
 """
 
 import argparse
-from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from _accuracy_models import NEAREST_12
 from _accuracy_run import open_graphs
 from _data import TARGETS, at_hand, load_columns, load_labels
 from _multitask_report import report
+from _results import FOLDER
 from accuracy import EVERY_CRYSTAL, append, identify, read
 from sklearn.model_selection import GroupShuffleSplit
 
@@ -30,7 +30,6 @@ from skcrystal import CGCNNRegressor, MTCGCNNRegressor
 COLUMNS = dict(zip(["FE", "BG", "EF"], [*TARGETS, "efermi"], strict=True))
 SOFT = 1e-4  # strength of soft sharing
 TRAIN = 60  # % of the crystals
-_RESULTS = Path(__file__).resolve().parent / "results"
 
 
 class Arm(NamedTuple):
@@ -112,7 +111,7 @@ def main():
     options = parser.parse_args()
     if options.quick:
         options.crystals, options.epochs, options.seeds = 200, 2, [0]
-    path = _RESULTS / ("multitask-quick.jsonl" if options.quick else "multitask.jsonl")
+    path = FOLDER / ("multitask-quick.jsonl" if options.quick else "multitask.jsonl")
     arms = STRENGTHS if options.strengths else ARMS[: options.arms]
     if not options.report:
         torch.set_num_threads(1)

@@ -9,7 +9,6 @@ were not trained on, with the same training rows and starts for all.
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,9 +16,10 @@ import pandas as pd
 from _accuracy_models import NEAREST_12
 from _accuracy_run import prepare
 from _data import TARGETS, at_hand
+from _results import FOLDER
 from accuracy import EVERY_CRYSTAL, read, run
 
-RESULTS = Path(__file__).resolve().parent / "results" / "recipe.jsonl"
+RESULTS = FOLDER / "recipe.jsonl"
 UNITS = ["eV/atom", "eV"]
 
 # What differs from the default: model, parameters, graphs

@@ -13,7 +13,6 @@ from nothing, more steps or a higher rate were no better (see docs/transfer.md).
 """
 
 import argparse
-from pathlib import Path
 from time import perf_counter, process_time
 
 import matplotlib.pyplot as plt
@@ -22,6 +21,7 @@ import pandas as pd
 import torch
 from _accuracy_run import open_graphs
 from _data import TARGETS, at_hand, cache_folder, load_labels, source
+from _results import FOLDER
 from accuracy import EVERY_CRYSTAL, append, identify, read
 from sklearn.metrics import mean_absolute_error
 
@@ -36,7 +36,6 @@ ARMS = {
     "pre-trained, all weights": {"freeze": None},
 }
 COLORS = ["0.4", "#E69F00", "#0072B2"]
-_FOLDER = Path(__file__).resolve().parent / "results"
 
 
 def main():
@@ -50,12 +49,13 @@ def main():
     parser.add_argument("--report", action="store_true", help="run nothing")
     parser.add_argument("--quick", action="store_true", help="500 rows, two sizes")
     options = parser.parse_args()
-    if missing := [name for name in (FROM, TO) if at_hand(name) != name]:
+    missing = [name for name in (FROM, TO) if at_hand(name) != name]
+    if missing and not options.report:
         parser.error(f"{missing[0]} is not at hand; there are {source(missing[0])}.")
     if options.quick:
         options.labels, options.steps, options.seeds = [50, 100], 20, [0, 1]
         options.rows, options.epochs = 500, 2
-    path = _FOLDER / f"transfer{'-quick' if options.quick else ''}.jsonl"
+    path = FOLDER / f"transfer{'-quick' if options.quick else ''}.jsonl"
     if not options.report:
         torch.set_num_threads(1)
         run_missing(path, options)

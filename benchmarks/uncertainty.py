@@ -6,13 +6,13 @@ crystals; and what ensembles and queries cost.
 
 import argparse
 import os
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
 from _data import TARGETS, load_crystals, source
+from _results import FOLDER
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit
@@ -36,7 +36,6 @@ from skcrystal.uncertainty import (
     plot_sparsification,
 )
 
-RESULTS = Path(__file__).resolve().parent / "results"
 UNITS = ["eV/atom", "eV"]
 ARCHITECTURES = [
     GCNRegressor,
@@ -69,9 +68,9 @@ def main():
     if options.only in (None, "cost"):
         report += cost(graphs, labels[TARGETS], options)
     print("\n".join(report))
-    RESULTS.mkdir(exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     stem = "uncertainty_quick" if options.quick else "uncertainty"
-    path = RESULTS / f"{stem}{'_' + options.only if options.only else ''}.md"
+    path = FOLDER / f"{stem}{'_' + options.only if options.only else ''}.md"
     path.write_text("\n".join(report) + "\n", encoding="utf-8")
     print(f"saved as {os.path.relpath(path)}")
 
@@ -215,8 +214,8 @@ def draw(y, mean, std):
         y, mean, std, ax=axes[:, 1], target_names=TARGETS, units=UNITS
     )
     plot_sparsification(y, mean, std, ax=axes[:, 2], target_names=TARGETS, units=UNITS)
-    RESULTS.mkdir(exist_ok=True)
-    figure.savefig(RESULTS / "uncertainty.png", dpi=120)
+    FOLDER.mkdir(exist_ok=True)
+    figure.savefig(FOLDER / "uncertainty.png", dpi=120)
     plt.close(figure)
 
 
