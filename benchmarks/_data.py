@@ -1,7 +1,6 @@
 """Crystals for the benchmarks: real ones where they are at hand, else the shipped.
 
-Parsing CIF text takes minutes for ten thousand crystals, so what comes out of it is
-kept in the user's cache folder.
+What comes out of parsing is kept in the user's cache folder.
 """
 
 import os
@@ -10,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from pymatgen.core import Composition, Lattice, Structure
 
-from skcrystal.datasets import load_pbe_prototypes
+from skcrystal.datasets import load_pbe_prototypes, parse_structures
 
 TARGETS = ["formation_energy_per_atom", "band_gap"]  # eV/atom, eV
 # Sets that have other labels: heat of formation against other phases, not elements
@@ -21,7 +19,6 @@ TARGETS = ["formation_energy_per_atom", "band_gap"]  # eV/atom, eV
 _OTHER_TARGETS = {"perov_5_valtest": ["heat_all", "ind_gap"]}
 SHIPPED = "pbe_prototypes"  # what is taken where a set is not at hand
 _BAD_LABELS = ["mp-778012", "mp-690564", "mp-693892", "mp-775201", "mp-758988"]
-_CHUNK = 200  # CIFs a task: enough to hide what a task costs
 
 
 def load_crystals(n, random_state=0, name="mp_cgcnn_36k"):
@@ -169,33 +166,20 @@ def _parse_sample(n, random_state, name):
     frame = frame[~frame["material_id"].isin(_BAD_LABELS)]
     frame = frame.iloc[_sample(len(frame), n, random_state)]
     cifs = frame.pop("cif").tolist()
-    parts = Parallel(n_jobs=2)(
-        delayed(_parse)(cifs[start : start + _CHUNK])
-        for start in range(0, len(cifs), _CHUNK)
-    )
-    lattices, numbers, coords = zip(*[c for part in parts for c in part], strict=True)
+    crystals = parse_structures(cifs, n_jobs=2).structures
     arrays = {
-        "lattice": np.stack(lattices),
-        "n_atoms": np.array([len(z) for z in numbers]),
-        "numbers": np.concatenate(numbers),
-        "frac_coords": np.concatenate(coords),
+        "lattice": np.stack([crystal.lattice.matrix for crystal in crystals]),
+        "n_atoms": np.array([len(crystal) for crystal in crystals]),
+        "numbers": np.concatenate(
+            [np.array(crystal.atomic_numbers, np.uint8) for crystal in crystals]
+        ),
+        "frac_coords": np.concatenate([crystal.frac_coords for crystal in crystals]),
     }
     for key, column in frame.items():
         # Text of fixed width: the file then needs no pickles.
         numeric = pd.api.types.is_numeric_dtype(column)
         arrays[key] = column.to_numpy(dtype=None if numeric else np.str_)
     return arrays
-
-
-def _parse(cifs):
-    parsed = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # rounded coordinates, missing occupancies
-        for cif in cifs:
-            crystal = Structure.from_str(cif, fmt="cif")
-            numbers = np.array(crystal.atomic_numbers, dtype=np.uint8)
-            parsed.append((crystal.lattice.matrix, numbers, crystal.frac_coords))
-    return parsed
 
 
 def _structures(arrays):

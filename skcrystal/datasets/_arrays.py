@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,11 +65,14 @@ class _Type:
 
     def make(self) -> np.dtype:
         """The type, of numbers or text alone."""
-        order = self._order if self._order in "<>" else "="
+        order: Literal["<", ">", "="] = _BYTE_ORDERS.get(self._order, "=")
         dtype = np.dtype(self._name).newbyteorder(order)
         if dtype.kind not in "biufSU":
             raise pickle.UnpicklingError(f"it holds an array of {self._name}")
         return dtype
+
+
+_BYTE_ORDERS: dict[str, Literal["<", ">"]] = {"<": "<", ">": ">"}
 
 
 class _Reconstructed:
@@ -100,7 +103,9 @@ class _Buffered(_Reconstructed):
         return self._array
 
 
-def _from_buffer(buffer: Any, dtype: Any, shape: Any, order: str) -> _Buffered:
+def _from_buffer(
+    buffer: Any, dtype: Any, shape: Any, order: Literal["C", "F"]
+) -> _Buffered:
     if not isinstance(dtype, _Type):
         raise pickle.UnpicklingError("it holds an array of objects")
     sizes = tuple(int(size) for size in shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,7 @@ def make_bunch(
         A column "formula" is taken as the groups; without one it is added, with
         reduced formulas.
     target_names : sequence of str
-        Columns that are targets. None, if nothing is labelled.
+        Columns that are targets; empty, if nothing is labelled.
     DESCR : str
         What the data are, with units, source and limits.
     return_X_y : bool, default=False
@@ -43,18 +44,20 @@ def make_bunch(
     -------
     Bunch or tuple
         data : list (or Series) of n pymatgen Structures; target : ndarray of shape
-        (n,) of one target, (n, n_targets) of several, NaN where not measured;
-        target_names : list of str; groups : ndarray of shape (n,), reduced formulas;
-        frame : DataFrame; DESCR : str; and `more`.
+        (n,) of one target, (n, n_targets) of several, NaN where not measured, None
+        without targets; target_names : list of str; groups : ndarray of shape (n,),
+        reduced formulas; frame : DataFrame; DESCR : str; and `more`.
     """
     names = list(target_names)
     if "formula" not in frame:
-        formulas = [reduced_formula(crystal) for crystal in frame["structure"]]
+        formulas = reduced_formulas(frame["structure"])
         frame = frame.assign(formula=pd.Series(formulas, frame.index, dtype=object))
     target: Any = frame[names[0]] if len(names) == 1 else frame[names]
     data: Any = frame["structure"]
     if not as_frame:
         data, target = data.tolist(), target.to_numpy()
+    if not names:
+        target = None
     if return_X_y:
         return data, target
     return Bunch(
@@ -66,6 +69,16 @@ def make_bunch(
         DESCR=DESCR,
         **more,
     )
+
+
+def reduced_formulas(structures: Iterable[Structure]) -> list[str]:
+    """Reduced formulas, without pymatgen's words on noble gases.
+
+    It sorts elements by electronegativity, and they have none.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No Pauling electronegativity")
+        return [reduced_formula(structure) for structure in structures]
 
 
 def reduced_formula(structure: Structure) -> str:

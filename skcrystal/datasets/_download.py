@@ -69,5 +69,5 @@ def download(
         raise OSError(
             f"{path.name} could not be downloaded. Try again, or copy {url} to {path} "
             f"by hand. ({error})"
-        ) from error
+        ) from None  # pages of what urllib3 met on the way say nothing more
     return path

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,33 @@ barriers of metallic glasses with graph neural networks", ICML 2024, arXiv:2401.
 """
 
 
+@overload
+def fetch_metallic_glass(
+    *,
+    subset: str = "all",
+    data_home: str | PathLike | None = None,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+
+
+@overload
+def fetch_metallic_glass(
+    *,
+    subset: str = "all",
+    data_home: str | PathLike | None = None,
+    return_X_y: Literal[True],
+) -> tuple[list[Structure], list[NDArray[np.float64]]]: ...
+
+
+@overload
+def fetch_metallic_glass(
+    *,
+    subset: str = "all",
+    data_home: str | PathLike | None = None,
+    return_X_y: bool = False,
+) -> Bunch | tuple[list[Structure], list[NDArray[np.float64]]]: ...
+
+
 def fetch_metallic_glass(
     *,
     subset: str = "all",
@@ -120,6 +148,7 @@ def fetch_metallic_glass(
         target : list of n ndarrays of shape (n_sites,)
             Energy barrier of each site in eV.
         target_names : list of str
+            ``"energy_barrier"``.
         names : list of str
             The configurations: "train0" to "train6", "test0", "test1".
         groups : ndarray of shape (n,)
@@ -157,7 +186,7 @@ def fetch_metallic_glass(
             path = download(
                 _URL + file,
                 folder / file,
-                check=lambda path, name=name: _read(path, name),
+                check=partial(_read, name=name),
             )
             for key, array in _read(path, name).items():
                 arrays[f"{name}_{key}"] = array

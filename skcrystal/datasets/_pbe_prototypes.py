@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 from sklearn.utils import Bunch
 
@@ -26,6 +27,30 @@ _SITES = {
         [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)],
     ),
 }
+
+
+@overload
+def load_pbe_prototypes(
+    *, return_X_y: Literal[False] = False, as_frame: bool = False
+) -> Bunch: ...
+
+
+@overload
+def load_pbe_prototypes(
+    *, return_X_y: Literal[True], as_frame: Literal[False] = False
+) -> tuple[list[Structure], NDArray[np.float64]]: ...
+
+
+@overload
+def load_pbe_prototypes(
+    *, return_X_y: Literal[True], as_frame: Literal[True]
+) -> tuple[pd.Series, pd.DataFrame]: ...
+
+
+@overload
+def load_pbe_prototypes(
+    *, return_X_y: bool = False, as_frame: bool = False
+) -> Bunch | tuple[Any, Any]: ...
 
 
 def load_pbe_prototypes(
@@ -55,10 +80,12 @@ def load_pbe_prototypes(
     Returns
     -------
     data : Bunch
-        data : list (or Series) of n pymatgen Structures
+        data : list (or Series) of length n
+            The crystals, as pymatgen Structures.
         target : ndarray (or DataFrame) of shape (n, 2)
             Formation energy in eV/atom and band gap in eV.
         target_names : list of str
+            ``"formation_energy_per_atom"`` and ``"band_gap"``.
         groups : ndarray of shape (n,)
             Reduced formula of each crystal.
         frame : DataFrame

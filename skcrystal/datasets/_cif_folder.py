@@ -1,0 +1,180 @@
+"""Crystals in a folder of files, with labels in a table beside them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ._id_prop import read_id_prop
+from ._labels import with_labels
+from ._parsed_bunch import bunch_of_parsed
+from ._parsing import parse_structures
+
+_PACKED = re.compile(r"\.(gz|bz2|xz)$", re.IGNORECASE)
+_ENDING = re.compile(r"\.(cif|vasp|poscar|contcar)$", re.IGNORECASE)
+_PREFIX = re.compile(r"^(POSCAR|CONTCAR)[._-](?=.)")
+
+
+def read_cif_folder(
+    path: str | PathLike,
+    *,
+    targets: str | Sequence[str] | None = None,
+    id_prop: str | None = "id_prop.csv",
+    errors: str = "raise",
+    disordered: str = "error",
+    n_jobs: int | None = None,
+    verbose: bool | int = False,
+    cache: str | PathLike | None = None,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Any:
+    """Read a folder of CIF or POSCAR files and their labels, as CGCNN lays it out.
+
+    Each crystal is a file named by its id: ``mp-1.cif``, or of POSCARs ``mp-1.vasp``,
+    ``mp-1.poscar`` or ``POSCAR_mp-1``; ``.gz``, ``.bz2`` and ``.xz`` are read as well.
+    ``id_prop.csv`` has a row a crystal: the id, then one label or several. Labels that
+    are empty or read "nan" are missing. A first row with names is taken as such. Other
+    files, such as CGCNN's ``atom_init.json``, are ignored.
+
+    Without ``id_prop.csv`` crystals have no labels: `predict` takes `data` as it is.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+    targets : str or sequence of str, optional
+        Names of the columns of labels, in order; if the table has a row with names,
+        which of them to take. By default the names in the table, else "target", or
+        "target_0" and so on.
+    id_prop : str or None, default="id_prop.csv"
+        The table in the folder. None reads crystals alone.
+    errors : {"raise", "skip"}, default="raise"
+        What to do about files that cannot be read and ids without a file: raise one
+        error that lists them, or leave them out and warn.
+    disordered : {"error", "keep"}, default="error"
+        Whether a crystal with partial occupancies counts as one that cannot be read:
+        no graph can be made of it.
+    n_jobs : int, optional
+        Number of joblib workers that read files.
+    verbose : bool or int, default=False
+        Whether to show a progress bar.
+    cache : str or Path, optional
+        Folder in which to keep what was made of each file, by its content: reading
+        again then takes a fraction of the time.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Give `data` as a Series and `target` as a DataFrame (a Series, if there is one
+        target), indexed by id.
+
+    Returns
+    -------
+    data : Bunch
+        data : list (or Series) of n pymatgen Structures, in the order of the table.
+        target : ndarray (or DataFrame) of shape (n,) or (n, n_targets)
+            In the table's units. NaN where missing; None without a table. A single
+            column of words is kept as classes.
+        target_names : list of str
+        groups : ndarray of shape (n,)
+            Reduced formulas.
+        frame : DataFrame
+            Labels, structures and formulas, indexed by id. Ids are text: "007" and
+            "NaN" stay what they are.
+        failed_ : dict
+            Why a crystal was left out, by id.
+        remarks_ : dict
+            What pymatgen had to guess or mend in a file, by id.
+        ignored_ : list of str
+            Files of crystals without a row in the table, of which a warning tells.
+        DESCR : str
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If files cannot be read or have no row and ``errors="raise"``, if an id stands
+        twice, if there is no crystal, or a label is no number.
+    FileNotFoundError
+        If there is no such folder, or not the table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skcrystal.datasets import load_pbe_prototypes, read_cif_folder
+    >>> salts = load_pbe_prototypes().data[:2]
+    >>> with TemporaryDirectory() as folder:
+    ...     for name, salt in zip(["001", "002"], salts):
+    ...         _ = salt.to(filename=f"{folder}/{name}.cif")
+    ...     _ = Path(folder, "id_prop.csv").write_text("001,-0.3\\n002,1.2\\n")
+    ...     bunch = read_cif_folder(folder, targets="formation_energy_per_atom")
+    >>> bunch.frame["formation_energy_per_atom"].to_dict()
+    {'001': -0.3, '002': 1.2}
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}.")
+    files = _files(folder)
+    table = read_id_prop(folder, id_prop, targets, files)
+    names = [] if table is None else list(table.columns)
+    if table is None:
+        table = pd.DataFrame(index=pd.Index(sorted(files), dtype=object, name="id"))
+    table = with_labels(table, names)
+    sources = [files.get(name, folder / f"{name}.cif") for name in table.index]
+    parsed = parse_structures(
+        sources,
+        names=table.index.tolist(),
+        errors=errors,
+        disordered=disordered,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        cache=cache,
+    )
+    ignored = sorted(file.name for id_, file in files.items() if id_ not in table.index)
+    if ignored:
+        some = ", ".join(ignored[:5]) + (", ..." if len(ignored) > 5 else "")
+        warnings.warn(
+            f"{len(ignored)} of {len(files)} files of crystals in {folder} have no row "
+            f"in {id_prop} and are left out: {some}; the Bunch lists them in ignored_.",
+            stacklevel=2,
+        )
+    return bunch_of_parsed(
+        table,
+        parsed,
+        names,
+        source=f"the folder {folder}",
+        ignored=ignored,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+    )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Files with crystals, by id."""
+    files: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if file.name.startswith(".") or not file.is_file():
+            continue
+        name = _PACKED.sub("", file.name)
+        stem = _PREFIX.sub("", _ENDING.sub("", name))
+        if stem == name and stem not in ("POSCAR", "CONTCAR"):
+            continue  # something else
+        if stem in files:
+            raise ValueError(
+                f"{files[stem].name} and {file.name} in {folder} are both of the id "
+                f"{stem!r}; remove one."
+            )
+        files[stem] = file
+    if not files:
+        raise ValueError(
+            f"the folder {folder} holds no crystals: files are named ID.cif, ID.vasp, "
+            "ID.poscar or POSCAR_ID."
+        )
+    return files
