@@ -5,45 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graphs import CrystalGraphs
-from ..graphs._structures import iter_crystals
-from ._inputs import holds_data
+from ..graphs._compositions import reduced_formulas
 from ._labelled import Labelled
-
-_BLOCK = 4096
-
-
-def formula_groups(X: Any) -> NDArray[np.int64]:
-    """Number the reduced formulas of n crystals: equal formula, equal number.
-
-    Parameters
-    ----------
-    X : CrystalGraphs, or sequence of n crystals or PyG Data
-
-    Returns
-    -------
-    ndarray of shape (n,)
-    """
-    if not isinstance(X, CrystalGraphs) and holds_data(X):
-        X = CrystalGraphs.from_data_list(list(X))
-    if isinstance(X, CrystalGraphs):
-        numbers, ptr = X.to_sites(X.atomic_numbers), X.site_ptr
-    else:
-        crystals = [crystal.atomic_numbers for crystal in iter_crystals(X)]
-        numbers, ptr = np.concatenate(crystals), np.cumsum([0, *map(len, crystals)])
-    n = len(ptr) - 1
-    ids: dict[bytes, int] = {}
-    found = np.empty(n, dtype=np.int64)
-    # A crystal takes half a kilobyte here, which for all at once would be much.
-    for start in range(0, n, _BLOCK):
-        stop = min(start + _BLOCK, n)
-        crystal = np.repeat(np.arange(stop - start), np.diff(ptr[start : stop + 1]))
-        counts = np.zeros((stop - start, 119), dtype=np.int32)
-        np.add.at(counts, (crystal, numbers[ptr[start] : ptr[stop]]), 1)
-        counts //= np.gcd.reduce(counts, axis=1)[:, None]
-        for i, row in enumerate(counts, start):
-            found[i] = ids.setdefault(row.tobytes(), len(ids))
-    return found
 
 
 def hold_back(
@@ -80,7 +43,7 @@ def hold_back(
     ValueError
         If there are fewer than two of them.
     """
-    group = formula_groups(X) if whole == "formulas" else np.arange(len(X))
+    group = reduced_formulas(X)[0] if whole == "formulas" else np.arange(len(X))
     sizes = np.bincount(group)
     if len(group) == 1:
         raise ValueError(
@@ -91,7 +54,8 @@ def hold_back(
             f"whole formulas are held back, but all {len(group)} crystals share one; "
             f"{otherwise}."
         )
-    wanted, n_held, held = fraction * len(group), 0, []
+    wanted, n_held = fraction * len(group), 0
+    held: list[int] = []
     for formula in random.permutation(len(sizes)):
         # A formula with more crystals than are wanted stays on the other side.
         if n_held + sizes[formula] <= max(wanted, 1) and len(held) < len(sizes) - 1:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from ..graphs import CrystalGraphs, CrystalGraphTransformer, GraphSettings
+from ..graphs._compositions import holds_data
 from ..nn import PublishedCGCNN
 
 
@@ -111,26 +112,10 @@ def check_described(graphs: CrystalGraphs, network: nn.Module) -> None:
         )
 
 
-def holds_data(X: Any) -> bool:
-    """Whether a sequence holds PyG graphs."""
-    if not hasattr(X, "__len__") or len(X) == 0:
-        return False
-    first = getattr(X, "iloc", X)
-    try:
-        first = first[0]
-    except (KeyError, IndexError, TypeError):
-        return False
-    # By name, so that structures do not pay for an import.
-    return any(
-        c.__name__ == "Data" and c.__module__.startswith("torch_geometric")
-        for c in type(first).__mro__
-    )
-
-
 def _compatible(one: GraphSettings, other: GraphSettings) -> bool:
     """Whether ordinary crystals have the same edges, to what merging may move."""
     # Merging by itself changes what a graph costs, not what it says.
-    same = {"on_isolated": "error", "vectors": False, "reduce": None}
+    same: dict[str, Any] = {"on_isolated": "error", "vectors": False, "reduce": None}
     if replace(one, **same) != replace(other, **same):
         return False
     merged = one.reduce == other.reduce == "symmetry"
