@@ -12,11 +12,13 @@ from typing import Any
 import pandas as pd
 from pymatgen.core import Structure
 
+from . import __version__
 from .estimators._saving import read_about
 from .pretrained._predict import Loaded, load, tabulate
 from .utils._warnings import unseen_elements_expected
 
 _LONGEST_NOTE = 150  # characters
+_FINEST = {"eV": 3, "eV/atom": 3}  # decimals on the screen: no model tells 1 meV
 _CIF_SUMMARY = "Issues encountered while parsing CIF: "
 
 
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="skcrystal", description="Graph neural networks for crystals."
     )
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "predict",
@@ -73,8 +76,8 @@ def _predict(files: Sequence[str], model: str, csv: str | None) -> int:
         about, loaded = read_about(model), load(model)
     except ValueError as error:
         raise _NoModel(error) from error
-    read = [(file, _read(file)) for file in files]
-    read = [(file, crystal) for file, crystal in read if crystal is not None]
+    tried = [(file, _read(file)) for file in files]
+    read = [(file, crystal) for file, crystal in tried if crystal is not None]
     _tell_unseen(read, (about["trained_on"] or {}).get("elements"))
     done, table = _predict_each(read, loaded)
     if done:
@@ -157,8 +160,12 @@ def _layout(table: pd.DataFrame, units: dict[str, str]) -> str:
         if name.removesuffix("_std") in table and name.endswith("_std"):
             continue
         spread = table.get(f"{name}_std", [None] * len(table))
-        cells = [_number(*pair) for pair in zip(table[name], spread, strict=True)]
-        columns.append([name.replace("_", " "), units.get(name, ""), *cells])
+        unit = units.get(name, "")
+        cells = [
+            _number(value, std, _FINEST.get(unit, 9))
+            for value, std in zip(table[name], spread, strict=True)
+        ]
+        columns.append([name.replace("_", " "), unit, *cells])
     if not any(column[1] for column in columns):
         columns = [[column[0], *column[2:]] for column in columns]
     widths = [max(map(len, column)) for column in columns]
@@ -171,13 +178,16 @@ def _layout(table: pd.DataFrame, units: dict[str, str]) -> str:
     )
 
 
-def _number(value: float, std: float | None) -> str:
-    """A value with two digits of its standard deviation, if it has one."""
+def _number(value: float, std: float | None, finest: int) -> str:
+    """A value with two digits of its standard deviation, if it has one.
+
+    Neither gets more than `finest` decimals.
+    """
     if std is None:
         return f"{value:.4g}"
     digits = 3
     if math.isfinite(std) and std > 0:
-        digits = min(max(1 - math.floor(math.log10(std)), 0), 9)
+        digits = min(max(1 - math.floor(math.log10(std)), 0), finest)
     return f"{value:.{digits}f} ± {std:.{digits}f}"
 
 

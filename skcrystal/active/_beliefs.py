@@ -74,9 +74,9 @@ def known_points(learner: Any) -> NDArray[np.float32] | None:
 def target_names(learner: Any, n_targets: int) -> list[str]:
     """Names of the targets, by the columns of the labels or by the estimator."""
     members = getattr(learner, "learner_list", [learner])
-    y = getattr(members[0], "y_training", None)
-    if hasattr(y, "columns"):
-        return [str(column) for column in y.columns]
+    columns = getattr(getattr(members[0], "y_training", None), "columns", None)
+    if columns is not None:
+        return [str(column) for column in columns]
     estimator = members[0]
     if hasattr(estimator, "query_strategy"):
         estimator = estimator.estimator

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from tqdm import tqdm
 
 from ..estimators._prefix import fit_prefix, rejoin, transform
 from ..estimators._targets import check_targets
+from ..utils._bases import BaseEstimator
 from ..utils._random import MAX_SEED
 from ..utils._validation import Interval, validate_params_of
 from ._errors import errors_of
@@ -67,7 +67,7 @@ class ActiveLearningCampaign(BaseEstimator):
     ----------
     history_ : DataFrame
         One row a cycle: ``cycle``, ``n_labelled``, ``n_failed``; of each target
-        ``mae_<target>``, ``rmse_<target>``, ``r2_<target>`` on the test set and
+        ``mae_<target>``, ``rmse_<target>``, ``r2_<target>`` on a test set and
         ``mean_std_<target>`` there, in the target's unit; what `scoring` adds; seconds
         of fit, query and oracle, and of all.
     queries_ : DataFrame
@@ -140,21 +140,22 @@ class ActiveLearningCampaign(BaseEstimator):
     def run(
         self,
         X_pool: Any,
-        X_test: Any,
-        y_test: Any,
+        X_test: Any = None,
+        y_test: Any = None,
         *,
         ids: Sequence[str] | None = None,
         retry_failures: bool = False,
-    ) -> ActiveLearningCampaign:
+    ) -> Self:
         """Run all cycles, or those that are left.
 
         Parameters
         ----------
         X_pool : sequence of n crystals or graphs
             What may be labelled.
-        X_test : sequence of m crystals or graphs
-            The fixed test set.
-        y_test : array-like of shape (m,) or (m, n_targets)
+        X_test : sequence of m crystals or graphs, optional
+            The fixed test set. Without one `history_` has no errors, and the oracle
+            needs `target_names`.
+        y_test : array-like of shape (m,) or (m, n_targets), optional
             Its labels; NaN where one was not measured.
         ids : sequence of n str, optional
             Names of the pool's crystals, for the record; by default their rows.
@@ -169,8 +170,9 @@ class ActiveLearningCampaign(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, the pool is smaller than `n_initial`, or
-            `directory` holds a campaign that was begun otherwise.
+            If a parameter is out of range, the pool is smaller than `n_initial`, half
+            of a test set is given, or `directory` holds a campaign that was begun
+            otherwise.
         RuntimeError
             If `directory` is in use, or the oracle failed on all crystals of a cycle.
         """
@@ -178,9 +180,10 @@ class ActiveLearningCampaign(BaseEstimator):
         ids = _check_ids(ids, len(X_pool))
         self._check_sizes(len(X_pool))
         self._check_functions(len(X_pool))
+        self._check_test(X_test, y_test)
         prefix, final, graphs = fit_prefix(self.estimator, X_pool, None)
-        test = transform(prefix, final, X_test)
-        names = self._names(y_test, len(test))
+        test = None if X_test is None else transform(prefix, final, X_test)
+        names = self._names(test, y_test)
         with Journal(self.directory) as journal:
             seed = self._begin(journal, names, ids, (graphs, test, y_test))
             done = Progress(journal, ids, names)
@@ -194,7 +197,7 @@ class ActiveLearningCampaign(BaseEstimator):
                 graphs=graphs,
                 done=done,
                 seed=seed,
-                is_1d=np.ndim(y_test) == 1,
+                is_1d=len(names) == 1 if y_test is None else np.ndim(y_test) == 1,
             )
             if retry_failures:
                 done.withdraw(done.failures()["row"].tolist())
@@ -229,18 +232,24 @@ class ActiveLearningCampaign(BaseEstimator):
             tick = perf_counter()
             learner = run.teach(cycle)
             times["fit"] = perf_counter() - tick
-            metrics = errors_of(learner.estimator, test, y_test, names, self.scoring)
+            metrics = {}
+            if test is not None:
+                metrics = errors_of(
+                    learner.estimator, test, y_test, names, self.scoring
+                )
             times["total"] = perf_counter() - started
             done.end_cycle(cycle, metrics, times)
             journal.write_table(done.history(), "history.csv")
-            bar.set_postfix({f"MAE {n}": f"{metrics[f'mae_{n}']:.3g}" for n in names})
+            if metrics:
+                errors = {f"MAE {n}": f"{metrics[f'mae_{n}']:.3g}" for n in names}
+                bar.set_postfix(errors)
         # Once more: a kill may have come between the journal and the table.
         journal.write_table(done.history(), "history.csv")
         return learner or run.teach(done.n_cycles - 1)
 
     def _check_sizes(self, n_pool: int) -> None:
         if isinstance(self.n_initial, Integral):
-            if self.n_initial > n_pool:
+            if int(self.n_initial) > n_pool:
                 raise ValueError(
                     f"n_initial is {self.n_initial}, but the pool has {n_pool} "
                     "crystals."
@@ -285,12 +294,34 @@ class ActiveLearningCampaign(BaseEstimator):
                     "and y."
                 )
 
-    def _names(self, y_test: Any, n_test: int) -> list[str]:
+    def _check_test(self, X_test: Any, y_test: Any) -> None:
+        """Check that there is a whole test set, or none and no need of one."""
+        if (X_test is None) != (y_test is None):
+            given, missing = ("y", "X") if X_test is None else ("X", "y")
+            raise ValueError(
+                f"{given}_test is given, but {missing}_test is not; give both, or "
+                "neither for a campaign without test set."
+            )
+        if X_test is None and self.scoring:
+            raise ValueError(
+                f"scoring has {', '.join(self.scoring)}, which judge a test set; give "
+                "X_test and y_test."
+            )
+
+    def _names(self, test: Any, y_test: Any) -> list[str]:
         """Names of the targets; an oracle's where the test set has none of its own."""
-        targets = check_targets(y_test, n_test, allow_empty=True)
         names = getattr(self.oracle, "target_names", None)
+        if test is None:
+            if names is None:
+                raise ValueError(
+                    "without X_test and y_test the oracle has to tell its targets; "
+                    "give it an attribute target_names, such as ['energy']."
+                )
+            return _name_list(names)
+        targets = check_targets(y_test, len(test), allow_empty=True)
         if names is None:
             return targets.names
+        names = _name_list(names)
         if len(names) != len(targets.names):
             raise ValueError(
                 f"the oracle labels {len(names)} targets ({', '.join(names)}), but "
@@ -299,7 +330,7 @@ class ActiveLearningCampaign(BaseEstimator):
         # Names that say nothing, of an array without columns, give way.
         unnamed = [f"target_{t}" for t in range(len(names))]
         if targets.names == unnamed:
-            return list(names)
+            return names
         if names not in (unnamed, targets.names):
             raise ValueError(
                 f"the oracle labels {', '.join(names)}, but y_test has the columns "
@@ -312,7 +343,10 @@ class ActiveLearningCampaign(BaseEstimator):
     ) -> int:
         """Write what decides the campaign, or compare with what was written."""
         graphs, test, y_test = data
-        labels = check_targets(y_test, len(test), allow_empty=True).values
+        tested = None
+        if test is not None:
+            labels = check_targets(y_test, len(test), allow_empty=True).values
+            tested = fingerprint(test, labels.tobytes())
         seed = self.random_state
         about = {
             "estimator": describe(self.estimator),
@@ -322,7 +356,7 @@ class ActiveLearningCampaign(BaseEstimator):
             "random_state": None if seed is None else int(seed),
             "targets": names,
             "pool": fingerprint(graphs, "\n".join(ids).encode()),
-            "test": fingerprint(test, labels.tobytes()),
+            "test": tested,
         }
         if not journal.records:
             if seed is None:
@@ -333,11 +367,16 @@ class ActiveLearningCampaign(BaseEstimator):
         for name, value in about.items():
             if begun.get(name) != value:
                 raise ValueError(
-                    f"{Path(self.directory) / Journal.NAME} holds a campaign with "
+                    f"{journal.folder / Journal.NAME} holds a campaign with "
                     f"{name}={begun.get(name)!r}, but now {name} is {value!r}; go on "
                     "with the former, or give another directory."
                 )
         return begun["seed"]
+
+
+def _name_list(names: str | Sequence[str]) -> list[str]:
+    """An oracle's targets, which may be the name of one."""
+    return [names] if isinstance(names, str) else [str(name) for name in names]
 
 
 def _check_ids(ids: Sequence[str] | None, n_pool: int) -> list[str]:

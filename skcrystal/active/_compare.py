@@ -99,14 +99,9 @@ def compare_strategies(
         final, pool, test = _prepare(estimator, X_pool, X_test, prepared)
         for strategy, arm in strategies.items():
             query, wrap = arm if isinstance(arm, tuple) else (arm, clone)
-            sizes = {
-                "n_initial": n_initial,
-                "batch_size": batch_size,
-                "n_cycles": n_cycles,
-            }
-            if query is None:
-                sizes["n_initial"] = min(n_initial + batch_size * n_cycles, len(X_pool))
-                sizes["n_cycles"] = 0
+            first, cycles = n_initial, n_cycles
+            if query is None:  # all labels at once
+                first, cycles = min(n_initial + batch_size * n_cycles, len(X_pool)), 0
             for seed in seeds:
                 folder = None
                 if directory is not None:
@@ -122,7 +117,9 @@ def compare_strategies(
                     wrap(final),
                     query or random_sampling,
                     SimulatedOracle(y_pool),
-                    **sizes,
+                    n_initial=first,
+                    batch_size=batch_size,
+                    n_cycles=cycles,
                     scoring=scoring,
                     directory=folder,
                     random_state=int(seed),
@@ -159,8 +156,10 @@ def _prepare(
     network = final
     while hasattr(network, "estimator"):
         network = network.estimator
-    reads = getattr(network, "_needs_vectors", None)
-    key = (None if prefix is None else describe(prefix), reads)
+    reads = [
+        getattr(network, name, None) for name in ("_needs_vectors", "_reads_merged")
+    ]
+    key = (None if prefix is None else describe(prefix), *reads)
     if key not in prepared:
         fitted, _, pool = fit_prefix(estimator, X_pool, None)
         prepared[key] = pool, transform(fitted, final, X_test)

@@ -49,7 +49,7 @@ class Journal:
         self._file = open(path, "a+", encoding="utf-8", newline="\n")
         try:
             _lock(self._file, path)
-            self._read(path)
+            self._read(self._file, path)
         except BaseException:
             self._file.close()
             raise
@@ -85,11 +85,11 @@ class Journal:
     def __exit__(self, *exception: Any) -> None:
         self.close()
 
-    def _read(self, path: Path) -> None:
+    def _read(self, file: TextIO, path: Path) -> None:
         data = path.read_bytes()
         whole, _, torn = data.rpartition(b"\n")
         if torn:
-            self._file.truncate(len(data) - len(torn))
+            file.truncate(len(data) - len(torn))
         for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
             try:
                 self.records.append(json.loads(line))

@@ -8,7 +8,7 @@ Just these places are overridden here; everything else is modAL's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from modAL.models import ActiveLearner as _ModalLearner
@@ -108,9 +108,7 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
             **fit_kwargs,
         )
 
-    def fit(
-        self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any
-    ) -> ActiveLearner:
+    def fit(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any) -> Self:
         """Fit the estimator on new data, and forget what was known.
 
         Parameters
@@ -140,13 +138,15 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
         stacked = stack([self.X_training, X], "X"), stack([self.y_training, y], "y")
         self.X_training, self.y_training = stacked
 
-    def _fit_to_known(self, bootstrap: bool = False, **fit_kwargs: Any):
+    def _fit_to_known(self, bootstrap: bool = False, **fit_kwargs: Any) -> Self:
         return self._fit(self.X_training, self.y_training, bootstrap, fit_kwargs)
 
-    def _fit_on_new(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any):
+    def _fit_on_new(
+        self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any
+    ) -> Self:
         return self._fit(X, y, bootstrap, fit_kwargs)
 
-    def _fit(self, X: Any, y: Any, bootstrap: bool, fit_kwargs: dict) -> ActiveLearner:
+    def _fit(self, X: Any, y: Any, bootstrap: bool, fit_kwargs: dict) -> Self:
         if bootstrap:
             rows = self._random.randint(len(X), size=len(X))
             X, y = take(X, rows), take(y, rows)
@@ -199,13 +199,43 @@ class CommitteeRegressor(QueriesCrystals, _ModalCommittee):
         super().__init__(learner_list, query_strategy, on_transformed)
 
     def predict(self, X: Any, return_std: bool = False, **predict_kwargs: Any) -> Any:
-        """Predict the mean over members, and with `return_std` their spread."""
+        """Predict the mean over members.
+
+        Parameters
+        ----------
+        X : sequence of m crystals
+            As the members take them.
+        return_std : bool, default=False
+            Whether to return the members' spread too.
+        **predict_kwargs
+            For ``predict`` of each member.
+
+        Returns
+        -------
+        mean : ndarray of shape (m,) or (m, T)
+            In the units of the labels.
+        std : ndarray, shaped as `mean`
+            Only if `return_std`: standard deviation over members.
+        """
         votes = self.vote(X, **predict_kwargs)
         mean = votes.mean(axis=1)
         return (mean, votes.std(axis=1, ddof=1)) if return_std else mean
 
     def vote(self, X: Any, **predict_kwargs: Any) -> NDArray[np.float64]:
-        """Predictions of each member, of shape (m, n_members) or (m, n_members, T)."""
+        """Predictions of each member.
+
+        Parameters
+        ----------
+        X : sequence of m crystals
+            As the members take them.
+        **predict_kwargs
+            For ``predict`` of each member.
+
+        Returns
+        -------
+        ndarray of shape (m, n_members) or (m, n_members, T)
+            In the units of the labels.
+        """
         votes = [learner.predict(X, **predict_kwargs) for learner in self.learner_list]
         return np.stack(votes, axis=1)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..estimators._targets import check_targets
 
@@ -26,13 +26,24 @@ class SimulatedOracle:
         If `y` is not numeric or infinite somewhere.
     """
 
-    def __init__(self, y: ArrayLike) -> None:
+    def __init__(self, y: Any) -> None:
         targets = check_targets(y, len(y), allow_empty=True)
         self.values = targets.values
         self.target_names = targets.names
 
     def label_row(self, row: int) -> NDArray[np.float64]:
-        """Labels (n_targets,) of row `row` of the pool."""
+        """Look up the labels of a crystal of the pool.
+
+        Parameters
+        ----------
+        row : int
+            Its number in the pool.
+
+        Returns
+        -------
+        ndarray of shape (n_targets,)
+            NaN where a label is missing.
+        """
         return self.values[row]
 
     def __len__(self) -> int:
@@ -180,20 +191,22 @@ class CalculatorOracle:
         return PROPERTIES[name]
 
     def _formation_energy(self, atoms: Any) -> float:
+        assert self.references is not None  # see `_function`
         symbols = atoms.get_chemical_symbols()
         missing = sorted(set(symbols) - set(self.references))
         if missing:
             raise ValueError(
                 f"references has no energy of {', '.join(missing)}; add it in eV/atom."
             )
-        of_elements = sum(self.references[symbol] for symbol in symbols)
+        of_elements = sum([self.references[symbol] for symbol in symbols])
         return (atoms.get_potential_energy() - of_elements) / len(atoms)
 
     def _relax(self, atoms: Any) -> None:
         from ase.filters import FrechetCellFilter
         from ase.optimize import BFGS
 
-        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)
+        cell_and_atoms: Any = FrechetCellFilter(atoms)  # ASE's types know no filters
+        optimizer = BFGS(cell_and_atoms, logfile=None)
         if not optimizer.run(fmax=self.fmax, steps=self.max_steps):
             raise RuntimeError(
                 f"relaxation did not reach fmax={self.fmax} eV/Å in {self.max_steps} "

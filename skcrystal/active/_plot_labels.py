@@ -72,7 +72,7 @@ def plot_queried(
     units = [None] * pool.shape[1] if unit is None else list(np.atleast_1d(unit))
     if len(units) != pool.shape[1]:
         raise ValueError(
-            f"unit has {len(units)} entries ({', '.join(units)}), but "
+            f"unit has {len(units)} entries ({', '.join(map(str, units))}), but "
             f"{pool.shape[1]} targets are drawn ({', '.join(pool)}); give one for each."
         )
     samples = [
@@ -128,18 +128,28 @@ def plot_parity(
     """
     drawn = np.zeros(np.shape(y)) if std is None else std
     panels = make_panels(y, mean, drawn, ax, target_names, units)
-    labels = check_targets(y, len(y), allow_empty=True).values
+    labels = check_targets(y, np.shape(y)[0], allow_empty=True).values
     predictions = np.reshape(mean, labels.shape)
     for t, (axis, target, in_unit) in enumerate(panels):
         known = ~np.isnan(labels[:, t])
         true, predicted = labels[known, t], predictions[known, t]
         if std is not None:
-            bars = {"ecolor": SKY, "elinewidth": 0.8, "alpha": 0.6, "zorder": 1.8}
+            bars: dict[str, Any] = {
+                "ecolor": SKY,
+                "elinewidth": 0.8,
+                "alpha": 0.6,
+                "zorder": 1.8,
+            }
             axis.errorbar(
                 true, predicted, target.std, fmt="none", label="± std", **bars
             )
             add_legend(axis, "lower right")
-        dots = {"s": 14, "alpha": opacity(len(true)), "linewidths": 0, "zorder": 2}
+        dots: dict[str, Any] = {
+            "s": 14,
+            "alpha": opacity(len(true)),
+            "linewidths": 0,
+            "zorder": 2,
+        }
         axis.scatter(true, predicted, color=BLUE, **dots)
         both = np.concatenate([true, predicted])
         room = 0.05 * np.ptp(both) or 1.0
@@ -209,7 +219,7 @@ def _named(labels_pool: Any, wanted: Sequence[str] | None) -> pd.DataFrame:
     return pool.set_axis(list(wanted), axis=1)
 
 
-def _check_queries(queries: pd.DataFrame | ArrayLike, n: int) -> dict[str, NDArray]:
+def _check_queries(queries: Any, n: int) -> dict[str, NDArray]:
     """Rows of the pool, those of cycle 0 apart if that is known."""
     if isinstance(queries, pd.DataFrame) and "row" not in queries:
         raise ValueError(

@@ -162,8 +162,10 @@ def _draw_curves(
             n, mean = cycles["n_labelled"].mean(), cycles[column].mean()
             std = cycles[column].std()
             colour, marker = looks[strategy]
-            style = {"color": colour, "marker": marker, "label": strategy}
-            draw_band(axis, *(part.to_numpy() for part in (n, mean, std)), **style)
+            x, center, width = (part.to_numpy() for part in (n, mean, std))
+            draw_band(
+                axis, x, center, width, color=colour, marker=marker, label=strategy
+            )
         axis.set(title=architecture, xlabel="labelled crystals", ylabel=label)
         seeds = "–".join(str(n) for n in sorted({min(n_seeds), max(n_seeds)}))
         if "strategy" in results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ class Progress:
         plain = {key: None if np.isnan(value) else value for key, value in row.items()}
         self._write(kind="cycle", row=plain)
 
-    def _write(self, **record) -> None:
+    def _write(self, **record: Any) -> None:
         self._journal.append(**record)
         self._take_in(record)
 

@@ -32,10 +32,12 @@ class QueriesCrystals:
         Parameters
         ----------
         X_pool : list, object array, Series or CrystalGraphs of P crystals
-        *query_args, **query_kwargs
+        *query_args
             For the query strategy; first of all ``n_instances``.
         return_metrics : bool, default=False
             Whether to also return the scores of the picked crystals.
+        **query_kwargs
+            For the query strategy.
 
         Returns
         -------
@@ -103,7 +105,8 @@ class QueriesCrystals:
         learners = getattr(self, "learner_list", [self])
         known = [(learner.X_training, learner.y_training) for learner in learners]
         try:
-            super().teach(X, y, bootstrap, only_new, **fit_kwargs)
+            # That of modAL's class which this is mixed into
+            super().teach(X, y, bootstrap, only_new, **fit_kwargs)  # type: ignore[misc]
         except BaseException:
             for learner, (X_before, y_before) in zip(learners, known, strict=True):
                 learner.X_training, learner.y_training = X_before, y_before

@@ -69,6 +69,7 @@ class Run:
         elif not len(free):
             rows = []
         else:
+            assert learner is not None  # taught in the cycle before
             learner._random = random
             n = min(self.batch_size, len(free))
             picked, _ = learner.query(take(self.graphs, free), n_instances=n)

@@ -39,10 +39,8 @@ class AngularCoGNArchitecture(CoGNArchitecture):
         "l_max": [Interval(Integral, 0, L_MAX, closed="both")],
     }
 
-    def __init__(self, *, n_channels: int = 32, l_max: int = 2, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.n_channels = n_channels
-        self.l_max = l_max
+    n_channels: int = 32
+    l_max: int = 2
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return AngularCoGN(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -15,11 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..graphs import CrystalGraphs
 from ..graphs._augmentation import MAX_DISPLACEMENT, MAX_STRAIN, augment_crystals
+from ..graphs._compositions import holds_data
 from ..graphs._structures import check_sequence
+from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import MAX_SEED, seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
-from ._inputs import holds_data
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._saving import Saving
 from ._score import CrystalRegressorMixin
@@ -111,7 +112,7 @@ class AugmentedRegressor(
         self.supercell = supercell
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AugmentedRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train a clone of the model on crystals and copies.
 
         Parameters
@@ -161,6 +162,36 @@ class AugmentedRegressor(
         self.estimator_ = rejoin(self.estimator, prefix, model)
         return self
 
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,
+        return_components: Literal[False] = False,
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[True],
+        return_components: Literal[False] = False,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,
+        *,
+        return_components: Literal[True],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self, X: Any, return_std: bool = False, return_components: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
+
     def predict(
         self, X: Any, return_std: bool = False, return_components: bool = False
     ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
@@ -193,7 +224,18 @@ class AugmentedRegressor(
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
-        """Features of crystals in the model, of shape (m, D)."""
+        """Features of crystals in the model.
+
+        Parameters
+        ----------
+        X : sequence of m crystals
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of shape (m, D)
+            As `GNNRegressor.embed` gives them.
+        """
         check_is_fitted(self, "estimator_")
         prefix, final = separate(self.estimator_)
         return final.embed(transform(prefix, final, X))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -35,15 +35,13 @@ _GENERATORS = threading.RLock()
 class GNNEstimator(Running, Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
 
-    An architecture adds its parameters and gives `_make_network`; it says with
-    ``_needs_vectors`` whether its network reads displacement vectors, and with
-    ``_reads_merged`` whether it says the same of graphs whose equal atoms are merged.
+    An architecture adds its parameters and gives `_make_network`; it says by
+    ``_needs_vectors = True`` that its network reads displacement vectors, and by
+    ``_reads_merged = False`` that it says other things of graphs whose equal atoms are
+    merged.
     Regressors and classifiers say what labels are, and what a network has to give for
     them.
     """
-
-    _needs_vectors: ClassVar[bool] = False
-    _reads_merged: ClassVar[bool] = True
 
     # What an architecture gives
 
@@ -132,7 +130,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         *,
         X_val: Any = None,
         y_val: Any = None,
-    ) -> GNNEstimator:
+    ) -> Self:
         """Train on crystals with labels.
 
         Parameters
@@ -271,7 +269,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         data: Labelled,
         kept: NDArray,
         held: NDArray | None,
-        network: CrystalNetwork,
+        network: CrystalNetwork | TaskNetworks,
         device: torch.device,
     ) -> tuple[GraphDataset, GraphDataset | None]:
         """What training and validation loop over."""
@@ -284,17 +282,16 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
             weights = data.weights_of(crystals)
             labels = scaled[data.targets.rows(crystals)]
             # Weights are one in the mean over the whole set, see MaskedLoss.
-            labels = labels, weights / weights.mean(), data.targets[crystals].ptr
+            weights = weights / weights.mean()
+            ptr = data.targets[crystals].ptr
             if cutting is None:
-                return GraphDataset(store, crystals, *labels)
-            return PartsDataset(store, crystals, *labels, cutting)
+                return GraphDataset(store, crystals, labels, weights, ptr)
+            assert ptr is not None  # only where atoms have labels crystals are cut
+            return PartsDataset(store, crystals, labels, weights, ptr, cutting)
 
-        cuttings = self._cuttings(data.graphs, network.hops, device)
-        train, valid = (
-            None if crystals is None else dataset(crystals, cutting)
-            for crystals, cutting in zip((kept, held), cuttings, strict=True)
-        )
-        return train, valid
+        of_train, of_valid = self._cuttings(data.graphs, network.hops, device)
+        train = dataset(kept, of_train)
+        return train, None if held is None else dataset(held, of_valid)
 
     def _cuttings(
         self, graphs: CrystalGraphs, hops: int | None, device: torch.device

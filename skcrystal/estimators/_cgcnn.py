@@ -38,12 +38,8 @@ class CGCNNArchitecture(GNNEstimator):
         "conv": [StrOptions(set(CONVOLUTIONS))],
     }
 
-    def __init__(
-        self, *, n_basis: int = 41, conv: str = "gated", **shared: Any
-    ) -> None:
-        super().__init__(**shared)
-        self.n_basis = n_basis
-        self.conv = conv
+    n_basis: int = 41
+    conv: str = "gated"
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return CGCNN(

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..nn import PublishedCGCNN
+from ..nn import PublishedCGCNN, PublishedSizes
 from ._atom_init import read_atom_init
 
 # What the checkpoint calls the parts of the network
@@ -68,7 +68,7 @@ class Checkpoint:
     mean: float
     std: float
     task: str
-    settings: dict[str, int]
+    settings: PublishedSizes
     elements: NDArray[np.int64]
 
 
@@ -130,8 +130,9 @@ def _load(path: Path) -> Any:
         )
     content = path.read_bytes()  # first, to tell a failing disk from a damaged file
     # The best error so far may be a number of NumPy's, which is harmless to make.
-    make_number, (dtype, _) = np.float64(0).__reduce__()
-    numbers = [
+    reduced: Any = np.float64(0).__reduce__()
+    make_number, (dtype, _) = reduced
+    numbers: list[Any] = [
         (make_number, "numpy.core.multiarray.scalar"),
         (make_number, "numpy._core.multiarray.scalar"),
         np.dtype,
@@ -185,7 +186,7 @@ def _check_args(path: Path, args: Mapping) -> str:
     return task
 
 
-def _sizes(path: Path, state: dict[str, Tensor]) -> dict[str, int]:
+def _sizes(path: Path, state: dict[str, Tensor]) -> PublishedSizes:
     """Sizes of the network, as the shapes of its weights give them."""
     for key in ("embedding.weight", "conv_to_fc.weight", "convs.0.fc_full.weight"):
         if key not in state or state[key].ndim != 2:

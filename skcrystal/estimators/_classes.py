@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from math import inf
 from numbers import Real
 from typing import Any
 
@@ -88,9 +89,9 @@ def number_classes(
     numbers = np.array([places.get(label, -1) for label in labels.tolist()])
     if (numbers < 0).any():
         raise ValueError(
-            f"{_entry(labels, np.argmin(numbers))}, but the model was fitted on the "
-            f'classes {listed(known)}; set warm_start="trunk" to give it a new head '
-            "for others."
+            f"{_entry(labels, int(np.argmin(numbers)))}, but the model was fitted on "
+            f'the classes {listed(known)}; set warm_start="trunk" to give it a new '
+            "head for others."
         )
     return known, numbers
 
@@ -129,7 +130,7 @@ def weigh_classes(
                     f"class_weight names the class {key!r}, but y has only "
                     f"{listed(classes)}."
                 )
-            if not (isinstance(weight, Real) and np.isfinite(weight) and weight > 0):
+            if not (isinstance(weight, Real) and 0 < float(weight) < inf):
                 raise ValueError(
                     f"class_weight of {key!r} is {weight!r}; it must be a positive "
                     "number. Leave crystals out that shall not count."
@@ -158,7 +159,8 @@ def listed(classes: NDArray) -> str:
 def _column(y: Any) -> NDArray:
     """Labels as they were given, missing ones among them, of shape (n,)."""
     if np.ma.isMaskedArray(y):
-        labels = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
+        labels = y.data.astype(object)
+        labels[np.ma.getmaskarray(y)] = None
     elif hasattr(y, "to_numpy"):
         labels = y.to_numpy()
     elif isinstance(y, np.ndarray):

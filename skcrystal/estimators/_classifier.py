@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs
 from ..nn import ClassLoss
+from ..utils._bases import ClassifierMixin
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
 from ._callbacks import ClassErrors
@@ -76,9 +77,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         SharedParameters._training_parameters | {"class_weight"}
     )
 
-    def __init__(self, *, class_weight: Any = None, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.class_weight = class_weight
+    class_weight: Any = None
 
     def predict(self, X: Any) -> NDArray:
         """Predict the class of crystals: the most probable one.
@@ -102,6 +101,21 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         """
         graphs = self._check_predict(X)
         return self.classes_[self._logits(graphs).argmax(axis=1)]
+
+    @overload
+    def predict_proba(
+        self, X: Any, return_std: Literal[False] = False
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict_proba(
+        self, X: Any, return_std: Literal[True]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict_proba(
+        self, X: Any, return_std: bool
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 
     def predict_proba(
         self, X: Any, return_std: bool = False
@@ -172,7 +186,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         logits = self._run(graphs, lambda network, batch: network(batch))
         return logits.astype(np.float64)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
@@ -183,9 +197,10 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         labels = check_classes(y, len(graphs))
         known = self.classes_ if goes_on(self) else None
         # Become the model's with the scale, once all is checked.
-        self._found_classes, numbers = number_classes(
+        found, numbers = number_classes(
             labels, self._found_classes if watched else known
         )
+        self._found_classes: NDArray = found
         return Targets(numbers[:, None].astype(np.float64), [name_of(y)], True)
 
     def _weigh_labels(
@@ -214,7 +229,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
                 "sample_weight, lower `validation_fraction`, or set "
                 "early_stopping=False."
             )
-        self.classes_ = classes
+        self.classes_: NDArray = classes
         self.target_names_ = targets.names
 
     def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:

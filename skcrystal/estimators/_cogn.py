@@ -33,12 +33,9 @@ class CoGNArchitecture(GNNEstimator):
         "edge_dim": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self, *, n_layers: int = 4, n_basis: int = 41, edge_dim: int = 64, **shared: Any
-    ) -> None:
-        super().__init__(n_layers=n_layers, **shared)
-        self.n_basis = n_basis
-        self.edge_dim = edge_dim
+    n_layers: int = 4
+    n_basis: int = 41
+    edge_dim: int = 64
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return CoGN(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -81,6 +82,16 @@ def cut(
 Labels = tuple[Tensor, Tensor]  # and their weights
 
 
+class OnePass(Protocol):
+    """What one pass over a data set reads batches from."""
+
+    def n_labels(self, rows: NDArray) -> int: ...
+
+    def pieces(self, rows: NDArray) -> list[NDArray]: ...
+
+    def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]: ...
+
+
 class GraphDataset(Dataset):
     """Some graphs of a store with scaled labels and their weights, on its device.
 
@@ -119,7 +130,7 @@ class GraphDataset(Dataset):
         """Atoms of each graph, of shape (n,)."""
         return self.store.n_atoms[self.rows]
 
-    def of_pass(self, random: np.random.RandomState) -> GraphDataset:
+    def of_pass(self, random: np.random.RandomState) -> OnePass:
         """What one pass over the data loops over; of the same length and sizes."""
         return self
 
@@ -139,9 +150,9 @@ class GraphDataset(Dataset):
         index = rows
         if self.label_ptr is not None:
             index = ragged_arange(self.label_ptr[rows], np.diff(self.label_ptr)[rows])
-        index = self.store.tensor(index)
+        labels = self.store.tensor(index)
         graphs = self.store.gather(self.rows[rows])
-        return graphs, (self.labels[index], self.weights[index])
+        return graphs, (self.labels[labels], self.weights[labels])
 
 
 class GraphLoader:
@@ -213,7 +224,7 @@ class GraphLoader:
 
 
 def _shares(
-    dataset: GraphDataset, rows: NDArray, share: tuple[int, int]
+    dataset: OnePass, rows: NDArray, share: tuple[int, int]
 ) -> list[tuple[NDArray, float]]:
     """Rows of each piece of a batch, and the factor of its weights."""
     n_labels = dataset.n_labels
@@ -228,8 +239,6 @@ def _shares(
     return [(own if len(own) else rows[:1], factor)]
 
 
-def _piece(
-    dataset: GraphDataset, rows: NDArray, factor: float
-) -> tuple[GraphBatch, Labels]:
+def _piece(dataset: OnePass, rows: NDArray, factor: float) -> tuple[GraphBatch, Labels]:
     graphs, (label, weight) = dataset.batch(rows)
     return graphs, (label, weight if factor == 1 else weight * factor)

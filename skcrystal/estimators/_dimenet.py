@@ -42,20 +42,11 @@ class DimeNetPlusPlusArchitecture(GNNEstimator):
         "triplet_dim": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        *,
-        n_layers: int = 4,
-        n_radial: int = 6,
-        n_spherical: int = 7,
-        triplet_dim: int = 32,
-        lr: float = 1e-3,
-        **shared: Any,
-    ) -> None:
-        super().__init__(n_layers=n_layers, lr=lr, **shared)
-        self.n_radial = n_radial
-        self.n_spherical = n_spherical
-        self.triplet_dim = triplet_dim
+    n_layers: int = 4
+    n_radial: int = 6
+    n_spherical: int = 7
+    triplet_dim: int = 32
+    lr: float = 1e-3
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return DimeNetPlusPlus(

@@ -42,21 +42,11 @@ class EGATArchitecture(GNNEstimator):
         "edge_values": ["boolean"],
     }
 
-    def __init__(
-        self,
-        *,
-        n_layers: int = 4,
-        n_basis: int = 41,
-        edge_dim: int = 32,
-        n_heads: int = 8,
-        edge_values: bool = True,
-        **shared: Any,
-    ) -> None:
-        super().__init__(n_layers=n_layers, **shared)
-        self.n_basis = n_basis
-        self.edge_dim = edge_dim
-        self.n_heads = n_heads
-        self.edge_values = edge_values
+    n_layers: int = 4
+    n_basis: int = 41
+    edge_dim: int = 32
+    n_heads: int = 8
+    edge_values: bool = True
 
     def _check_shape_parameters(self) -> None:
         for name in ("hidden_dim", "edge_dim"):

@@ -32,11 +32,8 @@ class EGNNArchitecture(GNNEstimator):
         "update_positions": ["boolean"],
     }
 
-    def __init__(
-        self, *, n_layers: int = 4, update_positions: bool = False, **shared: Any
-    ) -> None:
-        super().__init__(n_layers=n_layers, **shared)
-        self.update_positions = update_positions
+    n_layers: int = 4
+    update_positions: bool = False
 
     @property
     def _needs_vectors(self) -> bool:

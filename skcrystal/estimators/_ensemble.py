@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
+from ..utils._warnings import unseen_elements_told_once
 from ._moments import check_one_spread
 from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
 from ._saving import Saving
@@ -107,7 +109,7 @@ class EnsembleRegressor(
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EnsembleRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train all members.
 
         Parameters
@@ -151,6 +153,36 @@ class EnsembleRegressor(
         self.target_names_ = targets.names
         self.estimators_ = [rejoin(self.estimator, prefix, m) for m in members]
         return self
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,
+        return_components: Literal[False] = False,
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[True],
+        return_components: Literal[False] = False,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,
+        *,
+        return_components: Literal[True],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self, X: Any, return_std: bool = False, return_components: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
 
     def predict(
         self, X: Any, return_std: bool = False, return_components: bool = False
@@ -196,10 +228,11 @@ class EnsembleRegressor(
                 'loss="gaussian_nll" in `estimator`.'
             )
         finals = [separate(member)[1] for member in self.estimators_]
-        if not (is_gaussian and (return_std or return_components)):
-            parts = [[member.predict(graphs)] for member in finals]
-        else:
-            parts = [member._predict_gaussian(graphs) for member in finals]
+        with unseen_elements_told_once():
+            if not (is_gaussian and (return_std or return_components)):
+                parts = [[member.predict(graphs)] for member in finals]
+            else:
+                parts = [member._predict_gaussian(graphs) for member in finals]
         means, *noise = (
             np.stack([rows_of(values) for values in part])
             for part in zip(*parts, strict=True)
@@ -233,8 +266,9 @@ class EnsembleRegressor(
         """
         check_is_fitted(self, "estimators_")
         _, graphs = self._transform(X)
-        parts = [separate(member)[1].embed(graphs) for member in self.estimators_]
-        return np.hstack(parts) / np.float32(np.sqrt(len(parts)))
+        with unseen_elements_told_once():
+            parts = [separate(member)[1].embed(graphs) for member in self.estimators_]
+        return np.divide(np.hstack(parts), np.float32(np.sqrt(len(parts))))
 
     def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
         prefix, final = separate(self.estimators_[0])
@@ -285,12 +319,12 @@ def _draw(
 
 
 def _fit_member(
-    member: BaseEstimator,
+    member: Any,
     graphs: Any,
     y: Any,
     weights: NDArray | None,
     counts: NDArray | None,
-) -> BaseEstimator:
+) -> Any:
     if counts is None:
         if weights is None:
             return member.fit(graphs, y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,10 @@ from ._cgcnn_checkpoint import Checkpoint, read_checkpoint
 from ._saved_networks import fitted_from
 from ._scaling import TargetScaler
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from ._cgcnn import CGCNNArchitecture
+
+T = TypeVar("T", bound="CGCNNArchitecture")
 
 
 def estimator_from_checkpoint(

@@ -30,9 +30,7 @@ class GCNArchitecture(GNNEstimator):
         "edge_weight": [StrOptions({"distance", "uniform"})],
     }
 
-    def __init__(self, *, edge_weight: str = "distance", **shared: Any) -> None:
-        super().__init__(**shared)
-        self.edge_weight = edge_weight
+    edge_weight: str = "distance"
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return GCN(

@@ -41,7 +41,7 @@ class Labelled:
 
     def elements(self, crystals: NDArray) -> NDArray[np.int64]:
         """Atomic numbers in those of some crystals that have a label."""
-        has_label = self.targets.any_of(self.weights.any(axis=1))
+        has_label = self.targets.any_of(np.asarray(self.weights.any(axis=1)))
         picked = np.zeros(len(self), dtype=bool)
         picked[crystals] = has_label[crystals]
         atoms = np.repeat(picked, self.graphs.n_atoms)

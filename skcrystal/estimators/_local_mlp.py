@@ -33,12 +33,8 @@ class LocalMLPArchitecture(GNNEstimator):
         "n_channels": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self, *, n_basis: int = 32, n_channels: int = 8, **shared: Any
-    ) -> None:
-        super().__init__(**shared)
-        self.n_basis = n_basis
-        self.n_channels = n_channels
+    n_basis: int = 32
+    n_channels: int = 8
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return LocalMLP(

@@ -33,12 +33,9 @@ class MEGNetArchitecture(GNNEstimator):
         "n_heads": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self, *, n_basis: int = 50, n_heads: int = 4, lr: float = 1e-3, **shared: Any
-    ) -> None:
-        super().__init__(lr=lr, **shared)
-        self.n_basis = n_basis
-        self.n_heads = n_heads
+    n_basis: int = 50
+    n_heads: int = 4
+    lr: float = 1e-3
 
     def _check_shape_parameters(self) -> None:
         if self.hidden_dim % self.n_heads:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..nn import CrystalNetwork
+from ..nn import CrystalNetwork, TaskNetworks
 from ._scaling import TargetScaler
 
 
@@ -49,14 +49,31 @@ class Moments:
         )
 
     @property
+    def components(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Epistemic and aleatoric part, where there are both."""
+        assert self.epistemic is not None  # see `check_spread`
+        assert self.aleatoric is not None
+        return self.epistemic, self.aleatoric
+
+    @property
     def std(self) -> NDArray[np.float64]:
         """Standard deviation of a label, from all that is known."""
-        if self.epistemic is None or self.aleatoric is None:
-            return self.aleatoric if self.epistemic is None else self.epistemic
+        if self.aleatoric is None:
+            assert self.epistemic is not None  # see `check_spread`
+            return self.epistemic
+        if self.epistemic is None:
+            return self.aleatoric
         return np.hypot(self.epistemic, self.aleatoric)
 
 
-def drops(network: CrystalNetwork) -> bool:
+NO_SPREAD = (
+    "return_std=True needs a model that was fitted with dropout or with "
+    'loss="gaussian_nll"; fit one with, for example, dropout=0.1, dropout_conv=0.1 or '
+    'loss="gaussian_nll", or an EnsembleRegressor, which needs none of these.'
+)
+
+
+def drops(network: CrystalNetwork | TaskNetworks) -> bool:
     """Whether dropout thins a network anywhere."""
     return bool(network.dropout or network.dropout_conv)
 
@@ -77,7 +94,7 @@ def check_one_spread(return_std: bool, return_components: bool) -> None:
 
 
 def check_spread(
-    network: CrystalNetwork, return_std: bool, return_components: bool
+    network: CrystalNetwork | TaskNetworks, return_std: bool, return_components: bool
 ) -> None:
     """Check that a network can give the standard deviations that are asked for.
 
@@ -88,11 +105,7 @@ def check_spread(
     """
     check_one_spread(return_std, return_components)
     if return_std and not (drops(network) or network.gaussian):
-        raise ValueError(
-            "return_std=True needs a model that was fitted with dropout or with "
-            'loss="gaussian_nll"; fit one with, for example, dropout=0.1, '
-            'dropout_conv=0.1 or loss="gaussian_nll".'
-        )
+        raise ValueError(NO_SPREAD)
     if return_components and not (drops(network) and network.gaussian):
         missing = []
         if not network.gaussian:

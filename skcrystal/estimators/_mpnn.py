@@ -35,10 +35,8 @@ class MPNNArchitecture(GNNEstimator):
         "edge_dim": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, *, n_basis: int = 50, edge_dim: int = 16, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.n_basis = n_basis
-        self.edge_dim = edge_dim
+    n_basis: int = 50
+    edge_dim: int = 16
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return MPNN(

@@ -12,7 +12,7 @@ from ._regressor import GNNRegressor
 from ._signature import share_parameters
 
 
-class MTCGCNNArchitecture(CGCNNArchitecture):
+class MTCGCNNArchitecture(CGCNNArchitecture, GNNRegressor):
     """Parameters of the network, and how it is made of them.
 
     Parameters
@@ -34,30 +34,16 @@ class MTCGCNNArchitecture(CGCNNArchitecture):
         "n_task_layers": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        *,
-        sharing: str = "hard",
-        sharing_strength: float = 1e-4,
-        n_task_layers: int = 1,
-        **shared: Any,
-    ) -> None:
-        super().__init__(**shared)
-        self.sharing = sharing
-        self.sharing_strength = sharing_strength
-        self.n_task_layers = n_task_layers
+    sharing: str = "hard"
+    sharing_strength: float = 1e-4
+    n_task_layers: int = 1
 
-    def _make_network(
-        self, *, cutoff: float, n_targets: int, softplus_start: Any, **shared: Any
-    ) -> Any:
+    def _make_network(self, *, cutoff: float, **shared: Any) -> Any:
         one = super()._make_network
         if self.sharing == "hard":
-            return one(
-                cutoff=cutoff,
-                n_targets=n_targets,
-                softplus_start=softplus_start,
-                **shared,
-            )
+            return one(cutoff=cutoff, **shared)
+        n_targets = shared.pop("n_targets")
+        softplus_start = shared.pop("softplus_start")
         return TaskNetworks(
             lambda start: one(
                 cutoff=cutoff, n_targets=1, softplus_start=start, **shared

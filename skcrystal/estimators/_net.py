@@ -14,7 +14,7 @@ from skorch.callbacks import EarlyStopping, GradientNormClipping
 from skorch.helper import predefined_split
 from torch import Tensor
 
-from ..nn import CrystalNetwork, GraphBatch
+from ..nn import CrystalNetwork, GraphBatch, TaskNetworks
 from ._averaging import AverageWeights
 from ._callbacks import MeasureNorms, StopOnDivergence
 from ._data import GraphDataset, GraphLoader, Labels
@@ -52,7 +52,7 @@ class GraphNet(NeuralNet):
         loss = self.criterion_(y_pred, y_true)
         # Several processes wrap a network that they share.
         network = getattr(self.module_, "module", self.module_)
-        if training and hasattr(network, "penalty"):
+        if training and isinstance(network, TaskNetworks):
             loss = loss + network.penalty() * (len(y_pred) / self._n_labels)
         return loss
 
@@ -104,7 +104,7 @@ def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 def make_net(
     model: GNNEstimator,
-    network: CrystalNetwork,
+    network: CrystalNetwork | TaskNetworks,
     train: GraphDataset,
     valid: GraphDataset | None,
     random: np.random.RandomState,
@@ -120,8 +120,8 @@ def make_net(
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
     if model.lr_schedule != "constant":
-        loader = GraphLoader(train, model.batch_size, model.max_atoms, seed)
-        n_steps = loader.n_steps(model.max_epochs)
+        steps = GraphLoader(train, model.batch_size, model.max_atoms, seed)
+        n_steps = steps.n_steps(model.max_epochs)
         callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
     callbacks += model._training_callbacks()
     if valid is not None:
@@ -182,7 +182,7 @@ def release(net: GraphNet) -> None:
                 setattr(callback, name, None)
 
 
-def prediction_net(network: CrystalNetwork, device: torch.device) -> GraphNet:
+def prediction_net(network: torch.nn.Module, device: torch.device) -> GraphNet:
     """Make a net of a network trained elsewhere, as `release` leaves one."""
     net = GraphNet(
         network,

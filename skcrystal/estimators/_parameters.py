@@ -7,14 +7,15 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from ..nn import NORMS
+from ..utils._bases import BaseEstimator
 from ..utils._validation import Interval, StrOptions
+from ._signature import Declaring
 
 
-class SharedParameters(BaseEstimator):
+class SharedParameters(Declaring, BaseEstimator):
     """What every architecture can be told: stored, with the values each may take.
 
     Parameters
@@ -167,60 +168,31 @@ class SharedParameters(BaseEstimator):
         }
     )
 
-    def __init__(
-        self,
-        *,
-        hidden_dim: int = 64,
-        n_layers: int = 3,
-        dropout: float = 0.0,
-        dropout_conv: float = 0.0,
-        norm: str | None = None,
-        n_mc_samples: int = 20,
-        max_epochs: int = 100,
-        batch_size: int = 64,
-        max_atoms: int | None = None,
-        lr: float = 3e-3,
-        lr_schedule: str = "one_cycle",
-        weight_decay: float = 0.01,
-        gradient_clip: float | None = 1.0,
-        ema_decay: float | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 20,
-        warm_start: bool | str = False,
-        pretrained: Any = None,
-        freeze: str | None = None,
-        device: str | torch.device = "auto",
-        data_parallel: bool = False,
-        callbacks: list | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_dim = hidden_dim
-        self.n_layers = n_layers
-        self.dropout = dropout
-        self.dropout_conv = dropout_conv
-        self.norm = norm
-        self.n_mc_samples = n_mc_samples
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.max_atoms = max_atoms
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.gradient_clip = gradient_clip
-        self.ema_decay = ema_decay
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.pretrained = pretrained
-        self.freeze = freeze
-        self.device = device
-        self.data_parallel = data_parallel
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
+    hidden_dim: int = 64
+    n_layers: int = 3
+    dropout: float = 0.0
+    dropout_conv: float = 0.0
+    norm: str | None = None
+    n_mc_samples: int = 20
+    max_epochs: int = 100
+    batch_size: int = 64
+    max_atoms: int | None = None
+    lr: float = 3e-3
+    lr_schedule: str = "one_cycle"
+    weight_decay: float = 0.01
+    gradient_clip: float | None = 1.0
+    ema_decay: float | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 20
+    warm_start: bool | str = False
+    pretrained: Any = None
+    freeze: str | None = None
+    device: str | torch.device = "auto"
+    data_parallel: bool = False
+    callbacks: list | None = None
+    random_state: Any = None
+    verbose: int = 0
 
     def _get_architecture(self) -> dict[str, Any]:
         """Parameters that make the network what it is."""

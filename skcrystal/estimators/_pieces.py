@@ -107,6 +107,7 @@ class PartsDataset(GraphDataset):
         cutting: Cutting,
     ) -> None:
         super().__init__(store, rows, labels, weights, label_ptr)
+        self.first_label = label_ptr[:-1]
         self.cutting = cutting
         n_atoms = store.n_atoms[rows]
         self._n_parts = cutting.n_parts(n_atoms)
@@ -162,7 +163,7 @@ class _Parts:
         parts = [self._parts.get(row) or self._cut_out(row) for row in rows.tolist()]
         whole = self._whole
         labels = [
-            whole.label_ptr[self._cores[row][0]] + part.sites
+            whole.first_label[self._cores[row][0]] + part.sites
             for row, part in zip(rows.tolist(), parts, strict=True)
         ]
         index = whole.store.tensor(np.concatenate(labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,39 @@ class Predictions(Running):
     """What a fitted regressor says of crystals; mixed into it."""
 
     if TYPE_CHECKING:  # what `fit` leaves
+        pooling_: str
         _scaler: TargetScaler
         _is_1d: bool
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,
+        return_components: Literal[False] = False,
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[True],
+        return_components: Literal[False] = False,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        return_std: Literal[False] = False,
+        *,
+        return_components: Literal[True],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self, X: Any, return_std: bool = False, return_components: bool = False
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
 
     def predict(
         self, X: Any, return_std: bool = False, return_components: bool = False
@@ -83,10 +114,11 @@ class Predictions(Running):
         graphs = self._check_predict(X)
         sampled = (return_std or return_components) and drops(self.net_.module_)
         found = self._moments(graphs, sampled)
+        parts = [found.mean]
         if return_components:
-            parts = [found.mean, found.epistemic, found.aleatoric]
-        else:
-            parts = [found.mean, found.std] if return_std else [found.mean]
+            parts += found.components
+        elif return_std:
+            parts.append(found.std)
         parts = [self._of_crystals(part, graphs) for part in parts]
         return tuple(parts) if len(parts) > 1 else parts[0]
 
@@ -116,7 +148,8 @@ class Predictions(Running):
                 f'loss="gaussian_nll", which this {type(self).__name__} was not.'
             )
         found = self._moments(graphs, sampled=False)
-        mean, aleatoric = found.mean, found.aleatoric
+        # Without dropout, there is no other spread.
+        mean, aleatoric = found.mean, found.std
         return self._of_crystals(mean, graphs), self._of_crystals(aleatoric, graphs)
 
     # Steps of predict
@@ -132,13 +165,14 @@ class Predictions(Running):
             outputs = self._run(graphs, lambda network, b: network(b))[:, None]
         return Moments.of(outputs, self._scaler)
 
-    def _of_crystals(
-        self, values: NDArray, graphs: CrystalGraphs
-    ) -> NDArray | SiteValues:
-        """Give what the network says the meaning and the shape of `y`."""
+    def _of_crystals(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
+        """Give what the network says the meaning and the shape of `y`.
+
+        Types speak of targets of crystals; those of atoms come as `SiteValues`.
+        """
         if self.pooling_ == "sum":
             values = values * graphs.n_sites[:, None]
         values = values[:, 0] if self._is_1d else values
         if self.pooling_ == "none":
-            return SiteValues.of(values, graphs.site_ptr)
+            return cast("NDArray", SiteValues.of(values, graphs.site_ptr))
         return values

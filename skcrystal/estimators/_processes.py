@@ -93,6 +93,8 @@ class ManyProcesses(Processes):
         class ParallelGraphNet(AccelerateMixin, GraphNet):
             """Averages the gradients of all processes."""
 
+            _criteria: list[str]  # skorch's list of losses
+
             def train_step_single(self, batch, **fit_params):
                 (piece,) = zip(*batch, strict=True)
                 self._n_labels = len(piece[1][0])

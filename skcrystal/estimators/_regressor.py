@@ -112,24 +112,12 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         | {"loss", "task_weights", "atoms_per_part"}
     )
 
-    def __init__(
-        self,
-        *,
-        target_level: str = "crystal",
-        atoms_per_part: int | None = None,
-        pooling: str = "mean",
-        output_transform: str | dict | list | None = None,
-        loss: str = "mae",
-        task_weights: Any = None,
-        **shared: Any,
-    ) -> None:
-        super().__init__(**shared)
-        self.target_level = target_level
-        self.atoms_per_part = atoms_per_part
-        self.pooling = pooling
-        self.output_transform = output_transform
-        self.loss = loss
-        self.task_weights = task_weights
+    target_level: str = "crystal"
+    atoms_per_part: int | None = None
+    pooling: str = "mean"
+    output_transform: str | dict | list | None = None
+    loss: str = "mae"
+    task_weights: Any = None
 
     @property
     def target_level_(self) -> str:
@@ -211,15 +199,15 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
     ) -> tuple[Cutting | None, Cutting | None]:
         if self.target_level == "crystal":
             return None, None
-        if hops is None and self.atoms_per_part is not None:
-            raise ValueError(
-                f"atoms_per_part={self.atoms_per_part} cuts crystals in parts, and a "
-                "published CGCNN says other things of parts than of the whole; set it "
-                "to None."
-            )
         needed = Cutting.if_needed(graphs, hops, device)
         wanted = needed
         if self.atoms_per_part is not None:
+            if hops is None:
+                raise ValueError(
+                    f"atoms_per_part={self.atoms_per_part} cuts crystals in parts, and "
+                    "a published CGCNN says other things of parts than of the whole; "
+                    "set it to None."
+                )
             wanted = Cutting(graphs, self.atoms_per_part, hops)
         if self.data_parallel and (wanted or needed):
             raise ValueError(

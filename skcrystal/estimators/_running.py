@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch
+from ..nn import GraphBatch
 from ..utils._warnings import UnseenElementsWarning
 from ._data import prediction_batches, store_of
 from ._inputs import as_graphs, check_described
@@ -58,7 +58,18 @@ class Running:
         # Crystals of any size: features of sites come in parts.
         of_sites = self._run_sites(graphs, lambda network, b: network.embed_rows(b))
         sums = np.add.reduceat(of_sites, graphs.site_ptr[:-1], axis=0)
-        return sums / graphs.n_sites[:, None].astype(np.float32)
+        n_sites: NDArray[np.float32] = graphs.n_sites[:, None].astype(np.float32)
+        return np.divide(sums, n_sites)
+
+    @property
+    def _needs_vectors(self) -> bool:
+        """Whether the network reads displacement vectors."""
+        return False
+
+    @property
+    def _reads_merged(self) -> bool:
+        """Whether it says the same of graphs whose equal atoms are merged."""
+        return True
 
     @property
     def fitted_(self) -> bool:
@@ -101,7 +112,7 @@ class Running:
     def _run(
         self,
         graphs: CrystalGraphs,
-        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
+        function: Callable[[Any, GraphBatch], Tensor],
     ) -> NDArray[np.float32]:
         """What a function of the network gives, of all crystals or of all sites."""
         if self.net_.module_.pooling == "none":
@@ -111,7 +122,7 @@ class Running:
     def _run_crystals(
         self,
         graphs: CrystalGraphs,
-        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
+        function: Callable[[Any, GraphBatch], Tensor],
     ) -> NDArray[np.float32]:
         network = self.net_.module_.eval()
         store = store_of(graphs, self.net_.device)
@@ -125,11 +136,11 @@ class Running:
     def _run_sites(
         self,
         graphs: CrystalGraphs,
-        function: Callable[[CrystalNetwork, GraphBatch], Tensor],
+        function: Callable[[Any, GraphBatch], Tensor],
     ) -> NDArray[np.float32]:
         network = self.net_.module_.eval()
         store = store_of(graphs, self.net_.device, sites=True)
-        found = None
+        found: NDArray | None = None
         with torch.inference_mode():
             for batch, sites in site_batches(graphs, store, network.hops):
                 outputs = function(network, batch).cpu().numpy()
@@ -137,4 +148,5 @@ class Running:
                     shape = (graphs.site_ptr[-1], *outputs.shape[1:])
                     found = np.empty(shape, outputs.dtype)
                 found[sites] = outputs
+        assert found is not None  # there is a crystal at least
         return found

@@ -139,7 +139,13 @@ def find_folder(path_or_name: str | PathLike) -> Path:
 
 
 def pretrained_names() -> list[str]:
-    """Names of the models that come with the package."""
+    """Names of the models that come with the package.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order; `load_pretrained` takes each.
+    """
     entries = shipped_folder().iterdir() if shipped_folder().is_dir() else []
     return sorted(entry.name for entry in entries if (entry / CONFIG).is_file())
 

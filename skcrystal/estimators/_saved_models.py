@@ -154,10 +154,11 @@ def _check_class(model: BaseEstimator) -> None:
 
 def _write_network(model: Any, writer: Writer, place: str) -> dict:
     network = model.net_.module_
-    record = {"weights": place, "published": sizes_of_published(network)}
+    published = sizes_of_published(network)
+    record = {"weights": place, "published": published}
     weights = network.state_dict()
     # Better now than when it is to be read
-    again = make_network(model, record["published"]).state_dict()
+    again = make_network(model, published).state_dict()
     if {k: v.shape for k, v in weights.items()} != {
         k: v.shape for k, v in again.items()
     }:
@@ -215,7 +216,7 @@ def _read_unfitted(
     known = {**known_classes(), "CrystalGraphTransformer": CrystalGraphTransformer}
     if record["class"] not in known:
         raise ValueError(f"there is no class {record['class']!r}")
-    cls = known[record["class"]]
+    cls: Any = known[record["class"]]
     allowed = set(cls._get_param_names()) - set(_NEVER_WRITTEN)
     parameters = {}
     for name, value in record["parameters"].items():

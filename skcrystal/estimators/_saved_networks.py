@@ -8,7 +8,7 @@ import torch
 from sklearn.base import BaseEstimator, is_classifier
 from torch import nn
 
-from ..nn import PublishedCGCNN
+from ..nn import PublishedCGCNN, PublishedSizes
 from ..utils._validation import validate_params_of
 from ._net import prediction_net
 from ._processes import pick_processes
@@ -58,7 +58,7 @@ def fitted_from(
     return model
 
 
-def make_network(model: Any, published: dict[str, int] | None) -> nn.Module:
+def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
     """Make a network of the form of a fitted model's, whatever its parameters are now.
 
     Parameters
@@ -86,7 +86,7 @@ def make_network(model: Any, published: dict[str, int] | None) -> nn.Module:
         return maker._build_network()
 
 
-def sizes_of_published(network: nn.Module) -> dict[str, int] | None:
+def sizes_of_published(network: nn.Module) -> PublishedSizes | None:
     """Sizes of a published CGCNN, which no parameter of an estimator says.
 
     Parameters

@@ -6,7 +6,7 @@ import json
 import warnings
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pymatgen.core import Element
 from sklearn.base import BaseEstimator
@@ -26,6 +26,9 @@ class Saving:
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = ()
+
+    if TYPE_CHECKING:  # what `fit` leaves
+        target_names_: list[str]
 
     def save_pretrained(
         self,

@@ -55,12 +55,13 @@ class TargetScaler:
         found = []
         for column, weight, link in zip(values.T, weights.T, links, strict=True):
             label, weight = column[weight > 0], weight[weight > 0]
-            size = np.nan
+            edge = np.nan
             if link == "log":
-                size = _edge(label, weight)
-                label = np.log1p(label / size)
-            found.append((*_center_and_scale(label, weight), size))
-        return cls(*np.array(found).T, links)
+                edge = _edge(label, weight)
+                label = np.log1p(label / edge)
+            found.append((*_center_and_scale(label, weight), edge))
+        center, scale, size = np.array(found).T
+        return cls(center, scale, size, links)
 
     @property
     def softplus_start(self) -> list[float | None] | None:

@@ -30,9 +30,7 @@ class SchNetArchitecture(GNNEstimator):
         "n_basis": [Interval(Integral, 2, None, closed="left")],
     }
 
-    def __init__(self, *, n_basis: int = 50, **shared: Any) -> None:
-        super().__init__(**shared)
-        self.n_basis = n_basis
+    n_basis: int = 50
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return SchNet(

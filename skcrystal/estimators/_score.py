@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils import Tags
 
+from ..utils._bases import RegressorMixin
 from ._sites import SiteValues, check_site_targets
 from ._targets import check_targets, check_weights
 
@@ -17,6 +18,10 @@ class CrystalRegressorMixin(RegressorMixin):
     """Regressor of one or several targets, of crystals instead of a table."""
 
     target_names_: list[str]
+
+    if TYPE_CHECKING:  # what it is mixed into
+
+        def predict(self, X: Any) -> Any: ...
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2, averaged over targets.
@@ -41,7 +46,7 @@ class CrystalRegressorMixin(RegressorMixin):
         """
         return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.target_tags.multi_output = True

@@ -1,28 +1,48 @@
-"""Signature, constraints and documentation of classes whose parameters are spread."""
+"""Classes that declare parameters, and what is made of those of several."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
-from typing import Any, TypeVar
-
-T = TypeVar("T", bound=type)
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 # Of what is documented and listed first; then what the most special class adds.
 _FIRST = ("hidden_dim", "n_layers")
 
 
-def share_parameters(cls: T) -> T:
+@dataclass_transform(eq_default=False, kw_only_default=True)
+class Declaring:
+    """Base of classes that declare parameters.
+
+    A parameter is a line ``name: type = default`` in the body of a class; what is no
+    parameter is a ``ClassVar`` or has no annotation. A class without ``__init__`` of
+    its own gets one that takes all parameters of its base classes by name and stores
+    them, with a signature that lists them, for scikit-learn and ``help``. Type checkers
+    and editors infer the same one from the same lines.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]]
+    # Follow a docstring that has no sections.
+    _sections: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        inherited = inspect.getattr_static(cls, "__init__")
+        if inherited is object.__init__ or hasattr(inherited, "__signature__"):
+            type.__setattr__(cls, "__init__", _make_init(cls))
+
+
+T = TypeVar("T", bound=Declaring)
+
+
+def share_parameters(cls: type[T]) -> type[T]:
     """Complete a class whose parameters are spread over its base classes.
 
-    scikit-learn, editors and ``help`` read parameters from the signature of
-    ``__init__``. Base classes take by name what they add, and hand on the rest as
-    ``**shared``; the class gets an ``__init__`` that lists all, and all constraints. A
-    name that none knows is refused by the last of them.
-
-    In the docstring, ``%(parameters)s`` and ``%(attributes)s`` are filled from the
-    docstrings of the base classes; a docstring without them is followed by the
-    ``_sections`` of a base class, which have them.
+    It gets the constraints of all. In the docstring, ``%(parameters)s`` and
+    ``%(attributes)s`` are filled from the docstrings of the base classes; a docstring
+    without them is followed by the ``_sections`` of a base class, which have them.
 
     Parameters
     ----------
@@ -34,42 +54,66 @@ def share_parameters(cls: T) -> T:
     type
         The same class.
     """
-    parameters: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if "__init__" in vars(base):
-            for parameter in inspect.signature(base.__init__).parameters.values():
-                if parameter.kind is parameter.KEYWORD_ONLY:
-                    # The most special class decides on the default.
-                    parameters.setdefault(parameter.name, parameter)
-    rest = [name for name in parameters if name not in _FIRST]
-    listed = [*(name for name in _FIRST if name in parameters), *rest]
-
-    def __init__(self: Any, **parameters: Any) -> None:
-        super(cls, self).__init__(**parameters)
-
-    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    __init__.__signature__ = inspect.Signature(
-        [this, *(parameters[name] for name in listed)]
-    )
-    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-    __init__.__module__ = cls.__module__
-    cls.__init__ = __init__
     cls._parameter_constraints = {
         name: constraint
         for base in reversed(cls.__mro__)
         for name, constraint in vars(base).get("_parameter_constraints", {}).items()
     }
     if cls.__doc__:  # python -OO strips docstrings
-        defaults = {name: parameters[name].default for name in listed}
+        defaults = {p.name: p.default for p in _parameters(cls)}
         doc = inspect.cleandoc(cls.__doc__)
         if "%(parameters)s" not in doc:
             doc += cls._sections
         cls.__doc__ = doc % {
             "architecture": cls.__name__.removesuffix("Classifier"),
-            "parameters": _entries(cls, "Parameters", listed) % defaults,
+            "parameters": _entries(cls, "Parameters", list(defaults)) % defaults,
             "attributes": _entries(cls, "Attributes"),
         }
     return cls
+
+
+def _parameters(cls: type) -> list[inspect.Parameter]:
+    """Parameters that a class and its base classes declare, with their defaults."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if issubclass(base, Declaring):
+            for name, annotation in inspect.get_annotations(base).items():
+                if name in vars(base) and "ClassVar" not in str(annotation):
+                    parameter = inspect.Parameter(
+                        name,
+                        inspect.Parameter.KEYWORD_ONLY,
+                        default=vars(base)[name],
+                        annotation=annotation,
+                    )
+                    # The most special class decides on the default.
+                    found.setdefault(name, parameter)
+    first = [found.pop(name) for name in _FIRST if name in found]
+    return [*first, *found.values()]
+
+
+def _make_init(cls: type) -> Callable[..., None]:
+    parameters = _parameters(cls)
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+
+    def __init__(self: Declaring, **given: Any) -> None:
+        for name in given:
+            if name not in defaults:
+                raise TypeError(_unexpected(cls, name, defaults))
+        for name, default in defaults.items():
+            setattr(self, name, given.get(name, default))
+
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    vars(__init__)["__signature__"] = inspect.Signature([this, *parameters])
+    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+    __init__.__module__ = cls.__module__
+    return __init__
+
+
+def _unexpected(cls: type, name: str, known: Iterable[str]) -> str:
+    """Say of a name that a class has no such parameter, and which one it may mean."""
+    message = f"{cls.__name__}.__init__() got an unexpected keyword argument {name!r}"
+    close = difflib.get_close_matches(name, known, 1)
+    return message + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def _entries(cls: type, title: str, names: list[str] | None = None) -> str:

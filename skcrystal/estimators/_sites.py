@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from ..graphs import CrystalGraphs
+from ..graphs._compositions import holds_data
 from ..graphs._ragged import to_pointer
-from ._inputs import holds_data
 from ._targets import (
     Targets,
     check_targets,
@@ -45,6 +45,7 @@ class SiteValues(list):
 
 def by_crystal(targets: Targets) -> SiteValues:
     """Labels of sites, an array or a frame for each crystal, as an estimator takes."""
+    assert targets.ptr is not None  # they are of sites
     values = targets.shaped()
     if targets.names == default_names(len(targets.names)):
         return SiteValues.of(values, targets.ptr)
@@ -61,11 +62,15 @@ def rows_of(values: NDArray | SiteValues) -> NDArray:
     return np.concatenate(values) if isinstance(values, SiteValues) else values
 
 
-def like(rows: NDArray, values: NDArray | SiteValues) -> NDArray | SiteValues:
-    """Give rows, such as `rows_of` made of `values`, the form of those again."""
+def like(rows: NDArray, values: NDArray | SiteValues) -> NDArray:
+    """Give rows, such as `rows_of` made of `values`, the form of those again.
+
+    Types speak of targets of crystals, as those of ``predict`` do.
+    """
     if not isinstance(values, SiteValues):
         return rows
-    return SiteValues.of(rows, to_pointer([len(array) for array in values]))
+    ptr = to_pointer(np.array([len(array) for array in values]))
+    return cast("NDArray", SiteValues.of(rows, ptr))
 
 
 def labels_sites(estimator: BaseEstimator) -> bool:

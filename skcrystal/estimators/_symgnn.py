@@ -53,24 +53,13 @@ class SymGNNArchitecture(GNNEstimator):
         "n_predict_transformations": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        *,
-        hidden_dim: int = 32,
-        n_layers: int = 4,
-        n_heads: int = 8,
-        edge_values: bool = True,
-        transformations: str | None = "haar",
-        n_transformations: int = 12,
-        n_predict_transformations: int = 60,
-        **shared: Any,
-    ) -> None:
-        super().__init__(hidden_dim=hidden_dim, n_layers=n_layers, **shared)
-        self.n_heads = n_heads
-        self.edge_values = edge_values
-        self.transformations = transformations
-        self.n_transformations = n_transformations
-        self.n_predict_transformations = n_predict_transformations
+    hidden_dim: int = 32
+    n_layers: int = 4
+    n_heads: int = 8
+    edge_values: bool = True
+    transformations: str | None = "haar"
+    n_transformations: int = 12
+    n_predict_transformations: int = 60
 
     def _check_shape_parameters(self) -> None:
         if self.hidden_dim % self.n_heads:

@@ -51,6 +51,7 @@ class Targets:
         """Put labels of other crystals behind these."""
         ptr = None
         if self.ptr is not None:
+            assert other.ptr is not None  # see `check_alike`
             ptr = np.concatenate([self.ptr, self.ptr[-1] + other.ptr[1:]])
         values = np.concatenate([self.values, other.values])
         return Targets(values, self.names, self.is_1d, ptr)

@@ -135,6 +135,7 @@ def _invariants(
     q = _signed(
         colours.take(around.neighbor[edges]) * distance_factors(classes).take(classes)
     )
+    assert around.direction is not None  # `refine_by_angles` is called with them
     direction = np.ascontiguousarray(around.direction[edges].T)
     invariants = np.zeros((_DEGREE, len(atoms)))
     products = np.empty((_DEGREE + 1, len(q)))  # the last one of each degree

@@ -129,7 +129,7 @@ def _perturb(
         stretch = np.eye(3) + _symmetric(random.normal(0, strain, 6))
         lattice, positions = lattice @ stretch, positions @ stretch
     return Structure(
-        Lattice(lattice, pbc=tuple(bool(p) for p in pbc)),
+        Lattice(lattice, pbc=(bool(pbc[0]), bool(pbc[1]), bool(pbc[2]))),
         numbers.tolist(),
         positions,
         coords_are_cartesian=True,
@@ -162,7 +162,7 @@ def _divisors(number: int) -> list[int]:
 
 def _points_inside(matrix: NDArray) -> NDArray[np.int64]:
     """Points of the lattice in a cell of the superlattice, one of each, (k, 3)."""
-    return np.indices(np.diag(matrix)).reshape(3, -1).T
+    return np.indices(tuple(np.diag(matrix))).reshape(3, -1).T
 
 
 def _check_parameter(

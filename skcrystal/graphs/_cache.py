@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._columns import COLUMNS, Columns
 from ._settings import GraphSettings
@@ -89,7 +90,9 @@ class GraphCache:
 
 def _encode(columns: Columns) -> bytes:
     names = [name for name in COLUMNS if name in columns]
-    arrays = [np.ascontiguousarray(columns[n], COLUMNS[n][0]) for n in names]
+    arrays: list[NDArray] = [
+        np.ascontiguousarray(columns[n], COLUMNS[n][0]) for n in names
+    ]
     sizes = np.array(
         [len(columns[n]) if n in columns else -1 for n in COLUMNS], dtype=np.int64
     )
@@ -97,7 +100,7 @@ def _encode(columns: Columns) -> bytes:
 
 
 def _decode(blob: bytes) -> Columns:
-    columns = {}
+    columns: Columns = {}
     start = 8 * len(COLUMNS)
     sizes = np.frombuffer(blob[:start], dtype=np.int64)
     for size, (name, (dtype, _, tail)) in zip(sizes, COLUMNS.items(), strict=True):

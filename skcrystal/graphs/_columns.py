@@ -61,16 +61,14 @@ def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> Stat
     """
     n_atoms = np.array([len(graph.atomic_numbers) for graph in graphs])
     n_edges = np.array([len(graph.distance) for graph in graphs])
-    merge = (
-        settings is not None
-        and settings.reduce == "symmetry"
-        and graphs[0].site_atom is None
-    )
+    tolerance = None  # of merging, which graphs that are merged already are spared
+    if settings is not None and settings.reduce == "symmetry":
+        tolerance = settings.tolerance if graphs[0].site_atom is None else None
     distance = np.concatenate([graph.distance for graph in graphs])
     classes, distances, n_distances = distance_classes(
         distance,
         n_edges,
-        settings.tolerance if merge else RESOLUTION,
+        RESOLUTION if tolerance is None else tolerance,
     )
     target = np.concatenate([graph.target for graph in graphs])
     target += np.repeat(to_pointer(n_atoms)[:-1], n_edges)
@@ -86,9 +84,11 @@ def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> Stat
         if getattr(graphs[0], name) is not None:
             columns[name] = np.concatenate([getattr(graph, name) for graph in graphs])
     if "site_atom" in columns:
-        counts["site"] = np.array([len(graph.site_atom) for graph in graphs])
-    elif merge:
-        columns, counts = _merge(columns, counts, distance, settings.tolerance)
+        # One graph has it if all do.
+        of_sites = [g.site_atom for g in graphs if g.site_atom is not None]
+        counts["site"] = np.array([len(atoms) for atoms in of_sites])
+    elif tolerance is not None:
+        columns, counts = _merge(columns, counts, distance, tolerance)
     return State(
         {name: columns[name].astype(COLUMNS[name][0]) for name in columns},
         {name: count.astype(np.int32) for name, count in counts.items()},
@@ -118,9 +118,9 @@ def _merge(
         "atom_multiplicity": merged.atom_multiplicity,
         "site_atom": merged.site_atom,
     }
-    if vector is None:
+    if merged.edge_multiplicity is not None:
         columns["edge_multiplicity"] = merged.edge_multiplicity
-    else:
+    if vector is not None:
         columns["vector"] = vector[merged.edge]
     return columns, {
         "atom": merged.n_atoms,

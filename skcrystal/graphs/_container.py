@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 _FORMAT = "skcrystal-graphs-2"
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 
-class CrystalGraphs(Sequence):
+
+class CrystalGraphs(Sequence["Data"]):
     """Graphs of n crystals: one immutable container of columns.
 
     N atoms and E directed edges of all crystals lie behind one another. Every edge
@@ -99,6 +101,15 @@ class CrystalGraphs(Sequence):
     1
     """
 
+    atomic_numbers: NDArray[np.uint8]
+    neighbor: NDArray[np.int32]
+    distance_class: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    vector: NDArray[np.float32] | None
+    atom_multiplicity: NDArray[np.int32] | None
+    edge_multiplicity: NDArray[np.int16] | None
+    site_atom: NDArray[np.int32] | None
+
     def __init__(
         self,
         columns: dict[str, NDArray],
@@ -119,8 +130,8 @@ class CrystalGraphs(Sequence):
             if name == "degree":  # kept as edge_ptr
                 continue
             if column is not None:
-                column = np.asarray(column, dtype=dtype).reshape(-1, *tail)
-            setattr(self, name, _frozen(column))
+                column = _frozen(np.asarray(column, dtype=dtype).reshape(-1, *tail))
+            setattr(self, name, column)
 
     # Shape and rows: what scikit-learn's splitters index
 
@@ -134,6 +145,7 @@ class CrystalGraphs(Sequence):
 
     @property
     def ndim(self) -> int:
+        """Number of axes: one, over crystals."""
         return 1
 
     @property
@@ -169,7 +181,13 @@ class CrystalGraphs(Sequence):
         )
 
     def columns(self) -> dict[str, NDArray]:
-        """The columns that are present, by name; ``degree`` stands for ``edge_ptr``."""
+        """The columns that are present.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By name, as in the class; ``degree`` stands for ``edge_ptr``.
+        """
         values = {
             name: np.diff(self.edge_ptr).astype(dtype)
             if name == "degree"
@@ -202,6 +220,14 @@ class CrystalGraphs(Sequence):
             return values
         return values[self.site_atom + np.repeat(self.atom_ptr[:-1], self.n_sites)]
 
+    @overload
+    def __getitem__(self, key: int | np.integer) -> Data: ...
+
+    @overload
+    def __getitem__(
+        self, key: slice | Sequence[int] | Sequence[bool] | NDArray
+    ) -> CrystalGraphs: ...
+
     def __getitem__(self, key: Any) -> Data | CrystalGraphs:
         rows = rows_of(key, len(self))
         return self._take(rows) if isinstance(rows, np.ndarray) else to_data(self, rows)
@@ -231,8 +257,6 @@ class CrystalGraphs(Sequence):
             and np.array_equal(self.site_ptr, other.site_ptr)
             and all(np.array_equal(mine[name], others[name]) for name in mine)
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         made = f"; {self.settings}" if self.settings is not None else ""
@@ -396,8 +420,7 @@ class CrystalGraphs(Sequence):
         return cls._from_state(State(*unflatten(columns), settings))
 
 
-def _frozen(array: NDArray | None) -> NDArray | None:
-    if array is not None:
-        array = array.view()
-        array.flags.writeable = False
+def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    array = array.view()
+    array.flags.writeable = False
     return array

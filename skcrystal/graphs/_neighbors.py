@@ -25,7 +25,24 @@ class Edges(NamedTuple):
     image: NDArray[np.float64] | None  # (E, 3), lattice translation of the neighbour
 
     def take(self, index: NDArray) -> "Edges":
-        return Edges(*(None if c is None else c[index] for c in self))
+        return Edges(
+            self.target[index],
+            self.neighbor[index],
+            self.distance[index],
+            None if self.image is None else self.image[index],
+        )
+
+    def followed_by(self, other: "Edges") -> "Edges":
+        """These and others, which have images if these do."""
+        image = None
+        if self.image is not None and other.image is not None:
+            image = np.concatenate([self.image, other.image])
+        return Edges(
+            np.concatenate([self.target, other.target]),
+            np.concatenate([self.neighbor, other.neighbor]),
+            np.concatenate([self.distance, other.distance]),
+            image,
+        )
 
 
 def find_edges(crystal: CrystalArrays, settings: GraphSettings, i: int) -> Edges:
@@ -122,12 +139,7 @@ def _join_isolated(
         shell = np.isin(wider.target, joined) & (
             wider.distance <= nearest[wider.target] + _TIE
         )
-        edges = Edges(
-            *(
-                None if a is None else np.concatenate([a, b])
-                for a, b in zip(edges, wider.take(shell), strict=True)
-            )
-        )
+        edges = edges.followed_by(wider.take(shell))
         isolated = np.setdiff1d(isolated, joined)
     return edges.take(np.argsort(edges.target, kind="stable"))
 
@@ -138,6 +150,7 @@ def _nearest(crystal: CrystalArrays, edges: Edges, settings: GraphSettings) -> E
     Ties are broken by atomic number, then site, then image, so that neither rounding
     nor the order in which the search happens to report the images decides the graph.
     """
+    assert settings.max_neighbors is not None  # or there is nothing to cut
     order = _order(
         [edges.target, np.rint(edges.distance * 1e7).astype(np.int64)],
     )
@@ -150,7 +163,8 @@ def _nearest(crystal: CrystalArrays, edges: Edges, settings: GraphSettings) -> E
     # A shell ends where the distance jumps; its number is local to the crystal.
     jump = np.diff(edges.distance, prepend=-np.inf) > _TIE
     jump |= np.diff(edges.target, prepend=-1) > 0
-    shell = np.cumsum(jump)
+    shell: NDArray[np.int64] = np.cumsum(jump)
+    assert edges.image is not None  # `find_edges` keeps them for a limit
     image = edges.image.astype(np.int64)
     image -= image.min(axis=0)
     numbers = crystal.atomic_numbers[edges.neighbor].astype(np.int64)

@@ -9,20 +9,20 @@ class GraphSettings:
 
     Parameters
     ----------
-    cutoff : float
+    cutoff : float, default=5.0
         Neighbour radius in Å.
-    max_neighbors : int or None
+    max_neighbors : int or None, default=None
         Number of nearest neighbours kept within the cutoff; None keeps all.
-    whole_shells : bool
+    whole_shells : bool, default=False
         Whether ``max_neighbors`` may be passed to complete a shell of equal distance.
-    on_isolated : {"error", "nearest"}
+    on_isolated : {"error", "nearest"}, default="error"
         What happens to an atom without neighbours inside the cutoff.
-    vectors : bool
+    vectors : bool, default=False
         Whether displacements are kept beside distances.
-    reduce : {"symmetry", None}
+    reduce : {"symmetry", None}, default="symmetry"
         Whether atoms of equal surroundings are merged, which with vectors are those
         whose bonds also enclose equal angles.
-    tolerance : float
+    tolerance : float, default=1e-4
         Lengths in Å that count as equal in merging.
     """
 

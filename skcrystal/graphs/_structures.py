@@ -1,7 +1,8 @@
 """Crystals of any supported type, as plain arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,12 +102,17 @@ def check_sequence(X: Any) -> None:
         raise TypeError(
             f"X is a single {type(X).__name__}; pass a list of crystals: [crystal]."
         )
+    if isinstance(X, Mapping) and "data" in X:
+        raise TypeError(
+            f"X is a {type(X).__name__}; pass the crystals that it holds, its `data`."
+        )
     if isinstance(X, str | bytes) or not (
         hasattr(X, "__len__") and hasattr(X, "__iter__")
     ):
         raise TypeError(
             f"X is a {type(X).__name__}, not a sequence of crystals; pass a list, "
             "a 1-D object array or a pandas Series of pymatgen Structures."
+            f"{_hint_at_readers(X)}"
         )
     if getattr(X, "ndim", 1) != 1:
         raise ValueError(
@@ -117,6 +123,16 @@ def check_sequence(X: Any) -> None:
         )
     if len(X) == 0:
         raise ValueError("X is empty: at least one crystal is needed.")
+
+
+def _hint_at_readers(thing: Any) -> str:
+    """Where a crystal is read from what seems to be a file or a text."""
+    if not isinstance(thing, str | bytes | PathLike | Mapping):
+        return ""
+    return (
+        " skcrystal.datasets.parse_structures makes them of files, each given as "
+        "pathlib.Path, and of CIF, POSCAR and dictionaries."
+    )
 
 
 def _is_ase(crystal: Any) -> bool:
@@ -148,7 +164,7 @@ def _as_arrays(crystal: Any, i: int) -> CrystalArrays:
     hint = (
         "np.array() breaks Structures into sites; pass a list."
         if type(crystal).__name__ == "PeriodicSite"
-        else "Pass pymatgen Structures or ASE Atoms."
+        else f"Pass pymatgen Structures or ASE Atoms.{_hint_at_readers(crystal)}"
     )
     raise TypeError(f"X[{i}] is a {type(crystal).__name__}, not a crystal. {hint}")
 

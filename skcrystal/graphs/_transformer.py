@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from joblib import Memory, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 from tqdm.auto import tqdm
 
+from ..utils._bases import BaseEstimator, TransformerMixin
 from ..utils._parallel import parallel_in_order
 from ..utils._validation import Interval, StrOptions, validate_params_of
 from ._cache import GraphCache
@@ -137,7 +138,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         self.memory = memory
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> CrystalGraphTransformer:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters; nothing is learned.
 
         Parameters
@@ -209,7 +210,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
                 bar.update(len(state.counts["atom"]))
         return CrystalGraphs._from_state(joiner.result())
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.requires_fit = False
@@ -277,6 +278,7 @@ def _find_graph(crystal: CrystalArrays, settings: GraphSettings, i: int) -> RawG
     edges = find_edges(crystal, settings, i)
     vector = None
     if settings.vectors:
+        assert edges.image is not None  # `find_edges` keeps them for vectors
         vector = (
             crystal.positions[edges.neighbor]
             + edges.image @ crystal.lattice

@@ -95,7 +95,7 @@ def kinds_of(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     As ``np.unique(axis=0)``, which sorts rows some ten times more slowly than numbers.
     """
     if not len(rows):
-        return np.zeros((2, 0), dtype=np.int64)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     low = rows.min(axis=0)
     code = np.ravel_multi_index((rows - low).T, rows.max(axis=0) - low + 1)
     _, first, kind = np.unique(code, return_index=True, return_inverse=True)

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch_geometric.explain import Explainer, ExplainerAlgorithm, ModelConfig
 
 from ..estimators._base import GNNEstimator
+from ..estimators._classifier import GNNClassifier
+from ..estimators._regressor import GNNRegressor
 from ..estimators._targets import column_of
 from ..nn import GraphBatch
 from ._explanation import CrystalExplanation
@@ -178,7 +180,8 @@ def _explain_one(
         mask.detach().cpu().double().numpy()
         for mask in (explanation.node_mask[:, 0], explanation.edge_mask)
     )
-    return _Found(*ends, of_atoms, of_edges)
+    prediction, without_edges, without_elements = ends
+    return _Found(prediction, without_edges, without_elements, of_atoms, of_edges)
 
 
 @torch.no_grad()
@@ -196,8 +199,9 @@ def _reader(
     model: GNNEstimator, column: int, n_sites: int
 ) -> Callable[[Tensor], Tensor]:
     """What makes of a network's outputs (R, K) what the model predicts, (R,)."""
-    if hasattr(model, "classes_"):
+    if isinstance(model, GNNClassifier):
         return lambda outputs: outputs.softmax(dim=1)[:, column]
+    assert isinstance(model, GNNRegressor)
     scaler = model._scaler
     link = scaler.links[column]
     scale, size = float(scaler.scale[column]), float(scaler.size[column])
@@ -228,6 +232,7 @@ def _algorithm(method: str, n_steps: int | None) -> ExplainerAlgorithm:
     elif not isinstance(n_steps, Integral) or isinstance(n_steps, bool) or n_steps < 1:
         raise ValueError(f"n_steps is {n_steps!r}; it must be an integer from 1 on.")
     if method == "gnn_explainer":
+        assert n_steps is not None  # the gradient alone has none
         return SteadyGNNExplainer(n_steps)
     return MaskGradients(n_steps)
 
@@ -250,7 +255,7 @@ def _check_atom(atom: Any, model: GNNEstimator, structure: Any) -> int | None:
     if (
         not isinstance(atom, Integral)
         or isinstance(atom, bool)
-        or not 0 <= atom < n_sites
+        or not 0 <= int(atom) < n_sites
     ):
         raise ValueError(
             f"atom is {atom!r}, but the sites of the structure are numbered 0 to "
@@ -263,7 +268,7 @@ def _find_target(
     target: Any, model: GNNEstimator, around: Neighborhood
 ) -> tuple[int, Any]:
     """Column of the network's outputs, and what it is called."""
-    if hasattr(model, "classes_"):
+    if isinstance(model, GNNClassifier):
         classes = model.classes_
         if target is None:
             column = int(model._logits(around.graphs)[0].argmax())

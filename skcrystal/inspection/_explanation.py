@@ -99,7 +99,24 @@ class CrystalExplanation:
         )
 
     def plot(self, *, n_edges: int = 60, ax: Axes3D | None = None) -> Axes3D:
-        """Draw it; see `plot_explanation`."""
+        """Draw atoms and edges by importance.
+
+        Parameters
+        ----------
+        n_edges : int, default=60
+            The strongest are drawn; more, if others are as strong as the last.
+        ax : Axes3D, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        Axes3D
+            What was drawn on.
+
+        See Also
+        --------
+        plot_explanation : The same as a function.
+        """
         from ._picture import plot_explanation
 
         return plot_explanation(self, n_edges=n_edges, ax=ax)

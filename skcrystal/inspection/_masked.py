@@ -44,6 +44,7 @@ class FadingNetwork:
         return self._network(batch)
 
     def _fade(self, module: nn.Module, inputs: tuple, vectors: Tensor) -> Tensor:
+        assert self._of_atoms is not None  # set before the network is called
         return vectors * self._of_atoms
 
 

@@ -89,6 +89,7 @@ class Neighborhood:
 
     def edge_vector(self) -> NDArray[np.float64]:
         """Displacement from target to neighbour in Å, (E, 3)."""
+        assert self.graphs.vector is not None  # see `of`
         return self.graphs.vector[self._edges].astype(np.float64)
 
 

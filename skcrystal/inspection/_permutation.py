@@ -58,6 +58,7 @@ def permutation_test(
         difference : float
             Mean of `important` less that of `others`.
         p_value : float
+            Share of splits with a difference at least as large.
 
     Raises
     ------

@@ -43,7 +43,7 @@ from ._mgcn import MGCN
 from ._mpnn import MPNN, EdgeNetwork
 from ._network import CrystalNetwork
 from ._norm import NORMS, AtomBatchNorm, AtomLayerNorm, make_norm, measure_norms
-from ._published_cgcnn import PublishedCGCNN
+from ._published_cgcnn import PublishedCGCNN, PublishedSizes
 from ._radial import RadialGrid, radial_grid
 from ._schnet import Interaction, SchNet
 from ._store import GraphStore
@@ -92,6 +92,7 @@ __all__ = [
     "MaskedLoss",
     "NormalizedConvolution",
     "PublishedCGCNN",
+    "PublishedSizes",
     "SchNet",
     "SymGNN",
     "SymmetrizedEdges",

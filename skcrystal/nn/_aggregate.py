@@ -10,6 +10,7 @@ over consecutive rows.
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -162,30 +163,32 @@ def sum_by(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
 
 class _Spread(Function):
     @staticmethod
-    def forward(ctx, x, index, batch, key):
+    def forward(
+        ctx: Any, x: Tensor, index: Tensor, batch: GraphBatch, key: str
+    ) -> Tensor:
         ctx.batch, ctx.key = batch, key
         return x.index_select(0, index)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return sum_by(ctx.key, grad.contiguous(), ctx.batch), None, None, None
 
 
 class _SegmentSum(Function):
     @staticmethod
-    def forward(ctx, values, pointer, segment):
+    def forward(ctx: Any, values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
         ctx.save_for_backward(segment)
         return sum_runs(values, pointer, segment)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (segment,) = ctx.saved_tensors
         return grad.index_select(0, segment), None, None
 
 
 class _NeighborSum(Function):
     @staticmethod
-    def forward(ctx, x, weight, batch):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.batch = batch
         if x.is_cuda:
@@ -201,7 +204,7 @@ class _NeighborSum(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         batch = ctx.batch
         messages = grad.index_select(0, batch.target)
@@ -214,7 +217,13 @@ class _NeighborSum(Function):
 
 class _FilteredSum(Function):
     @staticmethod
-    def forward(ctx, x, filters, edge_weight, batch):
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        filters: Tensor,
+        edge_weight: Tensor | None,
+        batch: GraphBatch,
+    ) -> Tensor:
         ctx.save_for_backward(x, filters, edge_weight)
         ctx.batch = batch
         messages = x.index_select(0, batch.neighbor)
@@ -223,7 +232,7 @@ class _FilteredSum(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, filters, edge_weight = ctx.saved_tensors
         batch = ctx.batch
         grad_message = grad.index_select(0, batch.target)
@@ -245,7 +254,14 @@ class _FilteredSum(Function):
 
 class _GatedSum(Function):
     @staticmethod
-    def forward(ctx, center, source, bond, edge_weight, batch):
+    def forward(
+        ctx: Any,
+        center: Tensor,
+        source: Tensor,
+        bond: Tensor,
+        edge_weight: Tensor | None,
+        batch: GraphBatch,
+    ) -> Tensor:
         z = center.index_select(0, batch.target)
         z += source.index_select(0, batch.neighbor)
         z += bond.index_select(0, batch.distance_class)
@@ -259,7 +275,7 @@ class _GatedSum(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         z, value, edge_weight = ctx.saved_tensors
         batch = ctx.batch
         gate, core = z.chunk(2, dim=1)

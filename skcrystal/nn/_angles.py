@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -77,6 +78,7 @@ class Directions:
     @classmethod
     def of(cls, batch: GraphBatch, l_max: int) -> Directions:
         """Directions of the edges of a batch with vectors, up to degree `l_max`."""
+        assert batch.vector is not None  # which models of such networks ask for
         padding = Padding.of(batch.edge_ptr, batch.target)
         return cls(padding.spread(spherical_harmonics(batch.vector, l_max)), padding)
 
@@ -138,23 +140,23 @@ def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
 
 class _Gather(Function):
     @staticmethod
-    def forward(ctx, edges, directions):
+    def forward(ctx: Any, edges: Tensor, directions: Directions) -> Tensor:
         ctx.directions = directions
         return directions.gather(edges)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return ctx.directions.look(grad), None
 
 
 class _Look(Function):
     @staticmethod
-    def forward(ctx, moments, directions):
+    def forward(ctx: Any, moments: Tensor, directions: Directions) -> Tensor:
         ctx.directions = directions
         return directions.look(moments)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return ctx.directions.gather(grad), None

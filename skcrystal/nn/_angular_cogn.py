@@ -1,6 +1,7 @@
 """Graph network with states on edges that see each other's angles."""
 
 from collections.abc import Callable
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from ._angles import Directions, angle_sum
 from ._batch import GraphBatch
 from ._cogn import CoGN
+from ._network import NetworkParameters
 
 
 class EdgeToEdge(nn.Module):
@@ -53,15 +55,33 @@ class AngularCoGN(CoGN):
         Width of what edges hear of each other.
     l_max : int
         Largest degree of Legendre polynomials in the angle.
-    **shared
+    cutoff, n_basis, edge_dim, n_layers
         See ``CoGN``.
+    **shared
+        See ``CrystalNetwork``.
     """
 
-    def __init__(self, *, n_channels: int, l_max: int, **shared) -> None:
-        super().__init__(**shared)
+    def __init__(
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        edge_dim: int,
+        n_layers: int,
+        n_channels: int,
+        l_max: int,
+        **shared: Unpack[NetworkParameters],
+    ) -> None:
+        super().__init__(
+            cutoff=cutoff,
+            n_basis=n_basis,
+            edge_dim=edge_dim,
+            n_layers=n_layers,
+            **shared,
+        )
         self.l_max = l_max
         self.between = nn.ModuleList(
-            EdgeToEdge(shared["edge_dim"], n_channels, l_max) for _ in self.blocks
+            EdgeToEdge(edge_dim, n_channels, l_max) for _ in self.blocks
         )
 
     def refiner(

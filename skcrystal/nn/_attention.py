@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -90,7 +92,16 @@ def softmax_shares(score: Tensor, weight: Tensor | None, batch: GraphBatch) -> T
 
 class _AttentionSum(Function):
     @staticmethod
-    def forward(ctx, center, source, bond, attention, weight, batch, bond_values):
+    def forward(
+        ctx: Any,
+        center: Tensor,
+        source: Tensor,
+        bond: Tensor,
+        attention: Tensor,
+        weight: Tensor | None,
+        batch: GraphBatch,
+        bond_values: bool,
+    ) -> Tensor:
         of_source = source.index_select(0, batch.neighbor)
         of_bond = bond.index_select(0, batch.distance_class)
         value = of_source.add_(of_bond) if bond_values else of_source
@@ -108,7 +119,7 @@ class _AttentionSum(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         value, z, share, attention, weight = ctx.saved_tensors
         alpha = share if weight is None else share * weight[:, None]
         batch = ctx.batch

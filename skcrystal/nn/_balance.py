@@ -106,6 +106,10 @@ class RateBalance(TaskBalance):
        Attention", CVPR 2019, arXiv:1803.10704.
     """
 
+    weights: Tensor
+    errors: Tensor
+    last_errors: Tensor
+
     def __init__(self, start: ArrayLike) -> None:
         super().__init__()
         weights = torch.as_tensor(start, dtype=torch.float32)

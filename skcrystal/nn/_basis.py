@@ -21,6 +21,8 @@ class GaussianBasis(nn.Module):
         Standard deviation in Å; by default the spacing of the centres.
     """
 
+    centers: Tensor
+
     def __init__(self, cutoff: float, n_basis: int, width: float | None = None) -> None:
         super().__init__()
         spacing = cutoff / (n_basis - 1)

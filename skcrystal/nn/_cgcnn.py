@@ -1,5 +1,7 @@
 """Crystal graph convolutional network."""
 
+from typing import Unpack
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -7,7 +9,7 @@ from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._convolutions import CONVOLUTIONS
 from ._dropout import Drop, keep
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._radial import radial_grid
 
 
@@ -47,7 +49,7 @@ class CGCNN(CrystalNetwork):
         n_basis: int,
         n_layers: int,
         conv: str = "gated",
-        **shared,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = n_layers

@@ -1,6 +1,7 @@
 """Graph network with states on edges, after coGN."""
 
 from collections.abc import Callable
+from typing import Unpack
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +11,8 @@ from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._edge_states import gated_edge_sum, join_ends
-from ._network import CrystalNetwork
+from ._modules import ModuleList
+from ._network import CrystalNetwork, NetworkParameters
 from ._norm import make_norm
 from ._radial import radial_grid
 
@@ -120,12 +122,18 @@ class CoGN(CrystalNetwork):
     """
 
     def __init__(
-        self, *, cutoff: float, n_basis: int, edge_dim: int, n_layers: int, **shared
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        edge_dim: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = n_layers
         self.edges = EdgeState(cutoff, n_basis, edge_dim)
-        self.blocks = nn.ModuleList(
+        self.blocks = ModuleList(
             EdgeBlock(shared["hidden_dim"], edge_dim, self.norm)
             for _ in range(n_layers)
         )

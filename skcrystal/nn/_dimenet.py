@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from ._aggregate import of_distances, segment_sum
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._edge_states import join_ends
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._spherical import SphericalBessel
 from ._triplets import Angles, triplet_sum
 
@@ -159,7 +160,7 @@ class DimeNetPlusPlus(CrystalNetwork):
         n_spherical: int,
         triplet_dim: int,
         n_layers: int,
-        **shared,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         hidden_dim = shared["hidden_dim"]

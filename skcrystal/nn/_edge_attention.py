@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
@@ -217,8 +219,16 @@ def edge_attention_sum(
 class _EdgeAttentionSum(Function):
     @staticmethod
     def forward(
-        ctx, center, source, edge, value, attention, weight, batch, edge_values
-    ):
+        ctx: Any,
+        center: Tensor,
+        source: Tensor,
+        edge: Tensor,
+        value: Tensor,
+        attention: Tensor,
+        weight: Tensor | None,
+        batch: GraphBatch,
+        edge_values: bool,
+    ) -> tuple[Tensor, Tensor]:
         z = center.index_select(0, batch.target)
         z += source.index_select(0, batch.neighbor)
         z += edge
@@ -237,7 +247,9 @@ class _EdgeAttentionSum(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_sum, grad_edge):
+    def backward(
+        ctx: Any, grad_sum: Tensor, grad_edge: Tensor
+    ) -> tuple[Tensor | None, ...]:
         z, value, share, attention, weight = ctx.saved_tensors
         batch, n_heads = ctx.batch, len(attention)
         alpha = share if weight is None else share * weight[:, None]

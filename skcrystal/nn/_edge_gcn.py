@@ -1,5 +1,7 @@
 """Graph convolutional network whose messages hold features of edges."""
 
+from typing import Unpack
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -8,7 +10,7 @@ from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._gcn import NormalizedConvolution, normalized_weights
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 
 
 class EdgeGCN(CrystalNetwork):
@@ -31,7 +33,14 @@ class EdgeGCN(CrystalNetwork):
         See ``CrystalNetwork``.
     """
 
-    def __init__(self, *, cutoff: float, n_basis: int, n_layers: int, **shared) -> None:
+    def __init__(
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
+    ) -> None:
         super().__init__(**shared)
         # Messages are divided by the degrees of neighbours as well.
         self.hops = n_layers + 1

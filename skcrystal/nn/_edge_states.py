@@ -6,6 +6,8 @@ many arrays of E rows; see `_aggregate`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -58,7 +60,9 @@ def gated_edge_sum(
 
 class _JoinEnds(Function):
     @staticmethod
-    def forward(ctx, center, source, edge, batch):
+    def forward(
+        ctx: Any, center: Tensor, source: Tensor, edge: Tensor, batch: GraphBatch
+    ) -> Tensor:
         z = center.index_select(0, batch.target)
         z += source.index_select(0, batch.neighbor)
         z += edge
@@ -68,7 +72,7 @@ class _JoinEnds(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (z,) = ctx.saved_tensors
         grad_z = _aten.silu_backward(grad.contiguous(), z)
         return (
@@ -81,7 +85,9 @@ class _JoinEnds(Function):
 
 class _GatedEdgeSum(Function):
     @staticmethod
-    def forward(ctx, value, gate, weight, batch):
+    def forward(
+        ctx: Any, value: Tensor, gate: Tensor, weight: Tensor, batch: GraphBatch
+    ) -> Tensor:
         gate = torch.sigmoid(gate)
         ctx.save_for_backward(value, gate, weight)
         ctx.batch = batch
@@ -89,7 +95,7 @@ class _GatedEdgeSum(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         value, gate, weight = ctx.saved_tensors
         grad_sum = grad.index_select(0, ctx.batch.target)
         grad_weight = None

@@ -1,12 +1,14 @@
 """Graph attention over edges that have states of their own."""
 
+from typing import Unpack
+
 from torch import Tensor, nn
 
 from ._batch import GraphBatch
 from ._cogn import EdgeState
 from ._dropout import Drop, keep
 from ._edge_attention import EdgeAttentionBlock
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 
 
 class EGAT(CrystalNetwork):
@@ -47,7 +49,7 @@ class EGAT(CrystalNetwork):
         n_layers: int,
         n_heads: int,
         edge_values: bool,
-        **shared,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = n_layers

@@ -1,5 +1,7 @@
 """Network that is equivariant to rotations, and may move atoms as it goes."""
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +11,8 @@ from ._basis import cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._edge_states import join_ends
-from ._network import CrystalNetwork
+from ._modules import ModuleList
+from ._network import CrystalNetwork, NetworkParameters
 from ._norm import make_norm
 
 _FIRST_SHIFT = 1e-3  # gain of the map that gives shifts: atoms hardly move at first
@@ -49,7 +52,7 @@ class EquivariantLayer(nn.Module):
             nn.SiLU(),
             nn.Linear(hidden_dim, hidden_dim),
         )
-        self.shift = None
+        self.shift: nn.Sequential | None = None
         if moves:
             last = nn.Linear(hidden_dim, 1, bias=False)
             nn.init.xavier_uniform_(last.weight, gain=_FIRST_SHIFT)
@@ -78,6 +81,7 @@ class EquivariantLayer(nn.Module):
         self, vector: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch
     ) -> Tensor:
         """Displacements (E, 3) after atoms have moved."""
+        assert self.shift is not None  # asked of layers that move atoms
         pull = vector * (weight[:, None] * self.shift(message))
         shift = -segment_sum(pull, batch.edge_ptr, batch.target)
         degree = 1 + segment_sum(weight[:, None], batch.edge_ptr, batch.target)
@@ -107,13 +111,18 @@ class EGNN(CrystalNetwork):
     """
 
     def __init__(
-        self, *, cutoff: float, n_layers: int, update_positions: bool, **shared
+        self,
+        *,
+        cutoff: float,
+        n_layers: int,
+        update_positions: bool,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = n_layers
         self.cutoff = cutoff
         self.update_positions = update_positions
-        self.layers = nn.ModuleList(
+        self.layers = ModuleList(
             EquivariantLayer(
                 shared["hidden_dim"],
                 moves=update_positions and i + 1 < n_layers,
@@ -135,6 +144,7 @@ class EGNN(CrystalNetwork):
             message = layer.messages(x, square, batch)
             x = x + drop(layer.features(x, message, weight, batch))
             if layer.shift is not None:
+                assert vector is not None  # which models that move atoms ask for
                 vector = layer.displace(vector, message, weight, batch)
                 square = (vector / self.cutoff).square().sum(1, keepdim=True)
         return x

@@ -35,6 +35,8 @@ class ElementEmbedding(nn.Module):
         Length of the vectors.
     """
 
+    features: Tensor
+
     def __init__(self, hidden_dim: int) -> None:
         super().__init__()
         # A copy in the state, so that a saved network does not change with the table

@@ -1,5 +1,7 @@
 """Graph convolutional network."""
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,7 +10,7 @@ from ._aggregate import neighbor_sum, segment_sum
 from ._basis import cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 
 
 class NormalizedConvolution(nn.Module):
@@ -84,7 +86,12 @@ class GCN(CrystalNetwork):
     """
 
     def __init__(
-        self, *, cutoff: float, edge_weight: str, n_layers: int, **shared
+        self,
+        *,
+        cutoff: float,
+        edge_weight: str,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         # Messages are divided by the degrees of neighbours as well.

@@ -7,9 +7,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._dropout import Drop, keep
+from ._modules import ModuleList
 
 
-class Head(nn.Module):
+class AnyHead(nn.Module):
+    """Maps features to outputs: once, or under masks that each drop other features."""
+
+    def sample(self, x: Tensor, masks: Tensor) -> Tensor:
+        """Features (R, F) to outputs under each of S pairs of masks, (R, S, K).
+
+        Masks are of shape (2, S, F), as ``ThinnedNetworks.head``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no sample()")
+
+
+class Head(AnyHead):
     """Linear maps with a SiLU between them, features dropped before the first and last.
 
     Parameters
@@ -48,7 +60,7 @@ class Head(nn.Module):
         return x
 
 
-class TaskHeads(nn.Module):
+class TaskHeads(AnyHead):
     """A head for each target, on features that all share.
 
     Parameters
@@ -68,7 +80,7 @@ class TaskHeads(nn.Module):
         self, hidden_dim: int, n_targets: int, n_outputs: int, n_layers: int = 1
     ) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(
+        self.heads = ModuleList(
             Head(hidden_dim, n_outputs // n_targets, n_layers) for _ in range(n_targets)
         )
 

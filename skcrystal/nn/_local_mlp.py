@@ -1,5 +1,7 @@
 """Perceptron on what an atom and its neighbours are, and how far away they are."""
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,7 +10,7 @@ from ._aggregate import filtered_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 
 
 class LocalMLP(CrystalNetwork):
@@ -37,7 +39,13 @@ class LocalMLP(CrystalNetwork):
     """
 
     def __init__(
-        self, *, cutoff: float, n_basis: int, n_channels: int, n_layers: int, **shared
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        n_channels: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = 1

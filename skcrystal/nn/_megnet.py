@@ -1,5 +1,7 @@
 """MEGNet with attention: encoded atoms and bonds, GATv2 message passing."""
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,7 @@ from ._attention import attention_sum
 from ._basis import GaussianBasis
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._norm import make_norm
 from ._radial import RadialGrid, radial_grid
 
@@ -93,7 +95,13 @@ class MEGNet(CrystalNetwork):
     """
 
     def __init__(
-        self, *, cutoff: float, n_basis: int, n_layers: int, n_heads: int, **shared
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        n_layers: int,
+        n_heads: int,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = n_layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._elements import N_ELEMENTS, ElementEmbedding
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._radial import RadialGrid, radial_grid
 
 
@@ -151,7 +152,14 @@ class MGCN(CrystalNetwork):
     .. [1] C. Lu et al., AAAI 33, 1052 (2019), arXiv:1906.11081.
     """
 
-    def __init__(self, *, cutoff: float, n_basis: int, n_layers: int, **shared) -> None:
+    def __init__(
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
+    ) -> None:
         super().__init__(**shared)
         self.hops = n_layers
         hidden_dim = shared["hidden_dim"]

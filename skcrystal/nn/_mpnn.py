@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +12,7 @@ from ._aggregate import of_distances, of_neighbors
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._padding import pad_edges
 from ._radial import radial_grid
 
@@ -86,7 +88,13 @@ class MPNN(CrystalNetwork):
     """
 
     def __init__(
-        self, *, cutoff: float, n_basis: int, edge_dim: int, n_layers: int, **shared
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        edge_dim: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         hidden_dim = shared["hidden_dim"]
@@ -110,6 +118,7 @@ class MPNN(CrystalNetwork):
 
     def edge_features(self, padded: GraphBatch) -> Tensor:
         """Features of the edge network, and a one, times what each edge weighs."""
+        assert padded.edge_weight is not None  # it tells edges from padding
         grid = radial_grid(padded.distances, self.basis.width)
         hidden = grid.interpolate(self.message.hidden(self.basis(grid.points)))
         of_each = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)

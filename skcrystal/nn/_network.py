@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from ._aggregate import segment_sum
 from ._batch import GraphBatch
 from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
 from ._elements import ElementEmbedding
-from ._head import Head, TaskHeads
+from ._head import AnyHead, Head, TaskHeads
 from ._norm import make_norm
 
 # Of standardised targets: no label is taken to be known to better than a thousandth of
@@ -23,6 +24,20 @@ _LEAST_VARIANCE = 1e-6
 # unseen formulas are then those without it; with the usual one, 6 % larger (give or
 # take 4, on nine splits of the prototypes).
 _SHARPNESS = 2.0
+
+
+class NetworkParameters(TypedDict):
+    """Parameters of every `CrystalNetwork`, which architectures hand on to it."""
+
+    hidden_dim: int
+    n_targets: int
+    dropout: float
+    pooling: str
+    dropout_conv: NotRequired[float]
+    gaussian: NotRequired[bool]
+    softplus_start: NotRequired[Sequence[float | None] | None]
+    task_layers: NotRequired[int | None]
+    norm: NotRequired[str]
 
 
 class CrystalNetwork(nn.Module):
@@ -67,6 +82,8 @@ class CrystalNetwork(nn.Module):
     """
 
     hops: int | None
+    passes_softplus: Tensor | None
+    softplus_start: Tensor | None
 
     def __init__(
         self,
@@ -84,7 +101,7 @@ class CrystalNetwork(nn.Module):
         super().__init__()
         self.hidden_dim = hidden_dim
         self.norm = norm
-        self.elements = ElementEmbedding(hidden_dim)
+        self.elements: nn.Module = ElementEmbedding(hidden_dim)
         self.set_outputs(
             n_targets=n_targets,
             dropout=dropout,
@@ -119,14 +136,14 @@ class CrystalNetwork(nn.Module):
         # Atoms that are much alike by their elements and surroundings differ little
         # beside what they share, whatever a layer adds to it.
         self.readout = self.make_norm() if self.norm == "batch" else None
-        passes, start = None, softplus_start
-        if start is not None:
-            passes = torch.tensor([number is not None for number in start])
-            start = torch.tensor([float(number or 0) for number in start])
+        passes, start = None, None
+        if softplus_start is not None:
+            passes = torch.tensor([number is not None for number in softplus_start])
+            start = torch.tensor([float(number or 0) for number in softplus_start])
         self.register_buffer("passes_softplus", passes)
         self.register_buffer("softplus_start", start)
 
-    def make_head(self, n_targets: int, task_layers: int | None) -> nn.Module:
+    def make_head(self, n_targets: int, task_layers: int | None) -> AnyHead:
         """Make what maps features (R, hidden_dim) to outputs (R, n_outputs)."""
         if task_layers is None:
             return Head(self.hidden_dim, self.n_outputs)
@@ -219,10 +236,12 @@ class CrystalNetwork(nn.Module):
             return mean.view(len(batch), *shares.shape[1:])
         return self.head.sample(mean_over_atoms(x, batch), masks)
 
-    def _training_drop(self, probability: float, *rows_of: object) -> Drop:
+    def _training_drop(
+        self, probability: float, crystal: Tensor | None = None, n_crystals: int = 0
+    ) -> Drop:
         if not (self.training and probability):
             return keep
-        return CrystalDropout(probability, *rows_of)
+        return CrystalDropout(probability, crystal, n_crystals)
 
     def _outputs(self, raw: Tensor) -> Tensor:
         """Make of raw (..., K) means, and variances if there are any."""
@@ -234,7 +253,7 @@ class CrystalNetwork(nn.Module):
 
     def _means(self, raw: Tensor) -> Tensor:
         """Bend those of (..., T) that are never negative."""
-        if self.passes_softplus is None:
+        if self.passes_softplus is None or self.softplus_start is None:
             return raw
         bent = F.softplus(raw + self.softplus_start, beta=_SHARPNESS)
         return torch.where(self.passes_softplus, bent, raw)

@@ -15,7 +15,8 @@ NORMS = frozenset({"layer", "batch"})
 class AtomLayerNorm(nn.LayerNorm):
     """Each atom by itself: the mean of its features is zero, their variance one."""
 
-    def forward(self, x: Tensor, batch: GraphBatch) -> Tensor:
+    # Norms of atoms are called with their batch, be it needed or not.
+    def forward(self, x: Tensor, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         """Normalise atoms (N, F)."""
         return super().forward(x)
 
@@ -46,6 +47,8 @@ class AtomBatchNorm(nn.Module):
     """
 
     _eps = 1e-5
+    mean: Tensor
+    variance: Tensor
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -54,7 +57,7 @@ class AtomBatchNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("variance", torch.ones(n_features))
         self.measures = False
-        self._n_counted = 0.0
+        self._n_counted: Tensor | float = 0.0
 
     def begin(self) -> None:
         """Begin to measure."""
@@ -85,9 +88,9 @@ class AtomBatchNorm(nn.Module):
         mean = (share * x).sum(0)
         variance = (share * (x - mean).square()).sum(0)
         if self.measures:
-            self._n_counted = self._n_counted + n
-            self.mean.lerp_(mean.to(self.mean), n / self._n_counted)
-            self.variance.lerp_(variance.to(self.mean), n / self._n_counted)
+            counted = self._n_counted = self._n_counted + n
+            self.mean.lerp_(mean.to(self.mean), n / counted)
+            self.variance.lerp_(variance.to(self.mean), n / counted)
         return self._normalise(x, mean, variance)
 
     def _normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -15,10 +15,21 @@ from ._basis import GaussianBasis
 from ._batch import GraphBatch
 from ._dropout import Drop, ThinnedNetworks, keep
 from ._elements import N_ELEMENTS
-from ._network import CrystalNetwork
+from ._head import AnyHead
+from ._network import CrystalNetwork, NetworkParameters
 
 _PADDING_DISTANCE = 9.0  # Å
 _SLACK = 1e-5  # Å, for what rounding does to a length of just the cutoff
+
+
+class PublishedSizes(TypedDict):
+    """What tells one published network from another."""
+
+    hidden_dim: int
+    n_layers: int
+    head_dim: int
+    n_hidden: int
+    n_features: int
 
 
 class PublishedCGCNN(CrystalNetwork):
@@ -35,8 +46,6 @@ class PublishedCGCNN(CrystalNetwork):
 
     Parameters
     ----------
-    hidden_dim : int
-        Width F of the atom features.
     n_layers : int
         Number of convolutions.
     head_dim : int
@@ -66,19 +75,20 @@ class PublishedCGCNN(CrystalNetwork):
     cutoff: ClassVar[float] = 8.0
     max_neighbors: ClassVar[int] = 12
     n_basis: ClassVar[int] = 41
+    elements: ElementVectors
 
     def __init__(
         self,
         *,
-        hidden_dim: int,
         n_layers: int,
         head_dim: int,
         n_hidden: int = 1,
         n_features: int = 92,
-        **shared,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         self.head_dim, self.n_hidden = head_dim, n_hidden  # which make_head reads
-        super().__init__(hidden_dim=hidden_dim, **shared)
+        super().__init__(**shared)
+        hidden_dim = shared["hidden_dim"]
         self.hops = None  # padding hears the first atom of a crystal, wherever it is
         self.elements = ElementVectors(n_features, hidden_dim)
         # exp(-(d - c)^2 / spacing^2), as a standard deviation
@@ -88,7 +98,7 @@ class PublishedCGCNN(CrystalNetwork):
             NormedConvolution(hidden_dim, self.n_basis) for _ in range(n_layers)
         )
 
-    def make_head(self, n_targets: int, task_layers: int | None) -> nn.Module:
+    def make_head(self, n_targets: int, task_layers: int | None) -> AnyHead:
         if task_layers is not None:
             return super().make_head(n_targets, task_layers)
         widths = self.hidden_dim, self.head_dim
@@ -100,7 +110,7 @@ class PublishedCGCNN(CrystalNetwork):
         heard = heard.to(x.dtype).index_select(0, batch.distance_class)
         padding = Padding(
             first_atom=batch.atom_ptr[:-1].index_select(0, batch.crystal),
-            count=(self.max_neighbors - _n_heard(heard, batch)).clamp(min=0),
+            n_edges=(self.max_neighbors - _n_heard(heard, batch)).clamp(min=0),
             bond=self.basis(batch.distances.new_tensor([_PADDING_DISTANCE])),
         )
         bond = self.basis(batch.distances)
@@ -129,14 +139,14 @@ class Padding(NamedTuple):
     first_atom : Tensor of shape (N,), int32
         Where they come from: the first atom of each atom's crystal. Atoms merged with
         it are in its place.
-    count : Tensor of shape (N, 1)
+    n_edges : Tensor of shape (N, 1)
         How many of them each atom has.
     bond : Tensor of shape (1, n_basis)
         Their bond features.
     """
 
     first_atom: Tensor
-    count: Tensor
+    n_edges: Tensor
     bond: Tensor
 
 
@@ -180,7 +190,7 @@ class NormedConvolution(nn.Module):
             + source.index_select(0, padding.first_atom)
             + F.linear(padding.bond, of_bond)
         ).chunk(2, dim=1)
-        total = total + padding.count * gate.sigmoid() * F.softplus(core)
+        total = total + padding.n_edges * gate.sigmoid() * F.softplus(core)
         return self.norm_sum(total)
 
 
@@ -194,6 +204,9 @@ class FixedBatchNorm(nn.Module):
     """
 
     _eps = 1e-5  # torch's, which the published network uses
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -230,6 +243,8 @@ class ElementVectors(nn.Module):
         crystals is then no number either.
     """
 
+    features: Tensor
+
     def __init__(self, n_features: int, hidden_dim: int) -> None:
         super().__init__()
         shape = N_ELEMENTS + 1, n_features
@@ -246,7 +261,7 @@ class ElementVectors(nn.Module):
         return self.linear(self.features.index_select(0, atomic_numbers))
 
 
-class SoftplusHead(nn.Module):
+class SoftplusHead(AnyHead):
     """A softplus before each linear map; features dropped behind the first map.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class RadialGrid:
 
     def interpolate(self, values: Tensor) -> Tensor:
         """Values at the points (P, F) to values at the distances (D, F)."""
-        if self.index is None:
+        if self.weight is None:
             return values
         # In single precision, also where autocast has halved the values
         dtype = torch.promote_types(values.dtype, self.weight.dtype)
@@ -56,6 +57,8 @@ class RadialGrid:
     @cached_property
     def by_point(self) -> tuple[Tensor, Tensor, Tensor]:
         """Distances and weights in order of their points; where each point starts."""
+        assert self.index is not None  # asked where there is a grid
+        assert self.weight is not None
         order, start = group(self.index.view(-1), len(self.points))
         weight = self.weight.view(-1).index_select(0, order)
         return order.div_(4, rounding_mode="floor"), weight, start
@@ -102,7 +105,9 @@ def radial_grid(distances: Tensor, width: float) -> RadialGrid:
 
 class _Interpolate(Function):
     @staticmethod
-    def forward(ctx, values, grid):
+    def forward(ctx: Any, values: Tensor, grid: RadialGrid) -> Tensor:
+        assert grid.index is not None  # asked where there is a grid
+        assert grid.weight is not None
         ctx.grid = grid
         weight = grid.weight.to(values.dtype)
         return F.embedding_bag(
@@ -111,7 +116,7 @@ class _Interpolate(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         row, weight, start = ctx.grid.by_point
         return F.embedding_bag(
             row,

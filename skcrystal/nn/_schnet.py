@@ -1,6 +1,7 @@
 """SchNet: continuous-filter convolutions."""
 
 import math
+from typing import Unpack
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +10,7 @@ from ._aggregate import filtered_sum
 from ._basis import GaussianBasis, cosine_cutoff
 from ._batch import GraphBatch
 from ._dropout import Drop, keep
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._radial import RadialGrid, radial_grid
 
 
@@ -92,7 +93,14 @@ class SchNet(CrystalNetwork):
         See ``CrystalNetwork``.
     """
 
-    def __init__(self, *, cutoff: float, n_basis: int, n_layers: int, **shared) -> None:
+    def __init__(
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
+    ) -> None:
         super().__init__(**shared)
         self.hops = n_layers
         hidden_dim = shared["hidden_dim"]

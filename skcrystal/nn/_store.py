@@ -64,11 +64,11 @@ class GraphStore:
         # All that says how large a batch will be stays on the host, which then plans
         # batches without asking the device. First row and number of rows of each
         # crystal, for atoms, edges and distances:
-        pointers = [atom_ptr, edge_ptr[atom_ptr], distance_ptr]
+        of_kinds = [atom_ptr, edge_ptr[atom_ptr], distance_ptr]
         if site_ptr is not None:
-            pointers.append(site_ptr)
-        self._kinds = ("atom", "edge", "distance", "site")[: len(pointers)]
-        pointers = np.stack(pointers)
+            of_kinds.append(site_ptr)
+        self._kinds = ("atom", "edge", "distance", "site")[: len(of_kinds)]
+        pointers = np.stack(of_kinds)
         self._starts, self._counts = pointers[:, :-1], np.diff(pointers)
         self._edge_start = self.tensor(edge_ptr)
         # Half the memory traffic, as long as rows can be numbered so
@@ -198,8 +198,8 @@ class GraphStore:
             rows = np.repeat(shifts, counts)
             rows += np.arange(n, dtype=rows.dtype)
             return torch.from_numpy(rows)
-        rows = self._repeat(shifts, counts)
-        return rows.add_(torch.arange(n, dtype=rows.dtype, device=self.device))
+        repeated = self._repeat(shifts, counts)
+        return repeated.add_(torch.arange(n, dtype=repeated.dtype, device=self.device))
 
     def _repeat(self, values: NDArray, counts: NDArray) -> Tensor:
         """Repeat each of `values` as often as `counts` says."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor, nn
 
 from ._basis import cosine_cutoff
@@ -9,7 +11,7 @@ from ._batch import GraphBatch
 from ._dropout import Drop, keep
 from ._edge_attention import EdgeAttentionBlock
 from ._egat import heads_of_layers
-from ._network import CrystalNetwork
+from ._network import CrystalNetwork, NetworkParameters
 from ._symmetrization import (
     EulerTransformations,
     HaarTransformations,
@@ -64,7 +66,7 @@ class SymGNN(CrystalNetwork):
         transformations: str | None,
         n_transformations: int,
         n_predict_transformations: int,
-        **shared,
+        **shared: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**shared)
         self.hops = n_layers

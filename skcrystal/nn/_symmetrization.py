@@ -39,6 +39,9 @@ class HaarTransformations(nn.Module):
         Number K of transformations in training, and otherwise.
     """
 
+    group: Tensor
+    fixed: Tensor
+
     def __init__(self, n_training: int, n_fixed: int) -> None:
         super().__init__()
         group, of_fixed = rotation_group(n_training), rotation_group(n_fixed)
@@ -85,6 +88,8 @@ class EulerTransformations(nn.Module):
     .. [1] H. Li, S. Zhang, L. Tang, M. Bauchy, Y. Sun, ICML 2024, arXiv:2401.08627.
     """
 
+    fixed_noise: Tensor
+
     def __init__(self, n_training: int, n_fixed: int) -> None:
         super().__init__()
         self.n_training = n_training
@@ -121,6 +126,8 @@ class EulerTransformations(nn.Module):
 
 class Untransformed(nn.Module):
     """The identity alone, for networks that are to see directions as they are."""
+
+    fixed: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,6 +170,7 @@ class SymmetrizedEdges(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Features of all edges, (E, F)."""
+        assert batch.vector is not None  # which models of this network ask for
         matrices = self.transformations(len(batch))
         turned = transformed(batch.vector.to(matrices.dtype), matrices, batch)
         at_once = _AT_ONCE.get(turned.device.type, _AT_ONCE_ELSEWHERE)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ._batch import GraphBatch
 from ._dropout import ThinnedNetworks
 from ._head import side_by_side
+from ._modules import ModuleList
 from ._network import CrystalNetwork
 
 
@@ -46,10 +47,10 @@ class TaskNetworks(nn.Module):
         softplus_start: Sequence[float | None] | None = None,
     ) -> None:
         super().__init__()
-        starts = [None] * n_targets
+        starts: list[list[float | None] | None] = [None] * n_targets
         if softplus_start is not None:
             starts = [None if start is None else [start] for start in softplus_start]
-        self.networks = nn.ModuleList(make_network(start) for start in starts)
+        self.networks = ModuleList(make_network(start) for start in starts)
         self.strength = strength
         first = self.networks[0]
         for network in self.networks[1:]:
@@ -132,7 +133,7 @@ class TaskNetworks(nn.Module):
                 softplus_start=None if start is None else [start],
                 **shared,
             )
-        self.networks = nn.ModuleList(trunks)
+        self.networks = ModuleList(trunks)
 
 
 def _trunk_state(network: CrystalNetwork) -> dict[str, Tensor]:

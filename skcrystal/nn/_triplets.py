@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ class Angles:
     @classmethod
     def of(cls, batch: GraphBatch, l_max: int) -> Angles:
         """Angles between the edges of a batch with vectors, up to degree `l_max`."""
+        assert batch.vector is not None  # which models of such networks ask for
         harmonics = solid_harmonics(batch.vector, l_max)
         into = Padding.of(batch.edge_ptr, batch.target)
         order, start = batch.by_neighbor
@@ -71,6 +73,7 @@ def reverse_edges(batch: GraphBatch) -> tuple[Tensor, Tensor]:
     edge, reverse : Tensor of shape (P,), int64
         Numbers of edges. An edge is missing if its reverse is.
     """
+    assert batch.vector is not None  # as in `Angles.of`
     target, neighbor = batch.target.long(), batch.neighbor.long()
     n = len(batch.atomic_numbers)
     ends, order = torch.sort(target * n + neighbor)
@@ -127,7 +130,9 @@ def triplet_sum(
 
 class _Moments(Function):
     @staticmethod
-    def forward(ctx, message, kernel, angles, batch):
+    def forward(
+        ctx: Any, message: Tensor, kernel: Tensor, angles: Angles, batch: GraphBatch
+    ) -> Tensor:
         ctx.save_for_backward(message, kernel)
         ctx.angles, ctx.batch = angles, batch
         moments = [
@@ -138,7 +143,7 @@ class _Moments(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         message, kernel = ctx.saved_tensors
         grad_message, grad_kernel = torch.zeros_like(message), torch.empty_like(kernel)
         widths = [into.harmonics.shape[2] for into in ctx.angles.into]

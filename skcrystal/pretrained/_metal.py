@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-METAL_BELOW = 0.025  # eV: PBE gaps below are those of metals, up to rounding
+#: PBE band gap in eV below which a crystal is a metal, up to rounding.
+METAL_BELOW = 0.025
 
 _TARGET = "band_gap"
 _FEATURES = ("log(gap + 0.01 eV)", "std", "log(std)")

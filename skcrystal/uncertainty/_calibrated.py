@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators._holdout import hold_back
+from ..estimators._moments import NO_SPREAD
 from ..estimators._prefix import (
     can_embed,
     check_weighable,
@@ -23,10 +24,12 @@ from ..estimators._prefix import (
     separate,
     transform,
 )
+from ..estimators._regressor import GNNRegressor
 from ..estimators._saving import Saving
 from ..estimators._score import CrystalRegressorMixin, check_n_targets
 from ..estimators._sites import by_crystal, like, read_targets, rows_of
 from ..estimators._targets import Targets, check_weights
+from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, StrOptions, validate_params_of
@@ -119,7 +122,7 @@ class CalibratedRegressor(
         self.calibration_fraction = calibration_fraction
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> CalibratedRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the model, and measure the factors.
 
         Parameters
@@ -146,6 +149,7 @@ class CalibratedRegressor(
             prefix, final, graphs = None, self.estimator, X
         else:
             prefix, final, graphs = fit_prefix(self.estimator, X, y)
+            _check_will_spread(final)
         targets = read_targets(final, y, graphs)
         if targets.ptr is not None:
             y = by_crystal(targets)
@@ -172,6 +176,21 @@ class CalibratedRegressor(
         self.target_names_ = targets.names
         self.estimator_ = rejoin(self.estimator, prefix, model)
         return self
+
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[False] = False
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[True]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @overload
+    def predict(
+        self, X: Any, return_std: bool
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 
     def predict(
         self, X: Any, return_std: bool = False
@@ -205,7 +224,18 @@ class CalibratedRegressor(
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
-        """Features of crystals in the model, of shape (m, D)."""
+        """Features of crystals in the model.
+
+        Parameters
+        ----------
+        X : sequence of m crystals
+            As for `predict`.
+
+        Returns
+        -------
+        ndarray of shape (m, D)
+            As `GNNRegressor.embed` gives them.
+        """
         check_is_fitted(self, "scale_")
         model = self.estimator_
         if isinstance(model, FrozenEstimator):
@@ -245,14 +275,22 @@ class CalibratedRegressor(
         return float(np.sort(ratios)[rank - 1])
 
 
+def _check_will_spread(model: BaseEstimator) -> None:
+    """Refuse a network that gives no standard deviations, before it is trained."""
+    if isinstance(model, GNNRegressor) and not (
+        model.dropout or model.dropout_conv or model.loss == "gaussian_nll"
+    ):
+        raise ValueError(NO_SPREAD)
+
+
 def _fit(
-    final: BaseEstimator,
+    final: Any,
     graphs: Any,
     y: Any,
     weights: NDArray | None,
     rows: NDArray,
     random: np.random.RandomState,
-) -> BaseEstimator:
+) -> Any:
     model = seed_estimator(clone(final), random, only_unset=True)
     fit_params = {}
     if weights is not None:

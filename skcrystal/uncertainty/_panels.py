@@ -43,6 +43,6 @@ def make_panels(
     targets = check_errors(y, mean, std, target_names=target_names)
     check_labelled(targets)
     units = per_target("units", units, len(targets))
-    in_units = [brackets(unit) for unit in units or [None] * len(targets)]
+    in_units = [brackets(unit) for unit in units or [""] * len(targets)]
     axes = check_axes(ax, len(targets))
     return [Panel(*panel) for panel in zip(axes, targets, in_units, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -257,7 +257,7 @@ def _set_scale(
 def _scatter(axis: Axes, target: TargetErrors, bottom: float) -> None:
     error, std = target.error, target.std
     seen = error >= bottom
-    style = {
+    style: dict[str, Any] = {
         "color": BLUE,
         "alpha": opacity(len(error)),
         "linewidths": 0,
@@ -265,7 +265,7 @@ def _scatter(axis: Axes, target: TargetErrors, bottom: float) -> None:
     }
     axis.scatter(std[seen], error[seen], s=12, label="predictions", **style)
     if not seen.all():
-        lowest = np.full(np.sum(~seen), bottom)
+        lowest = np.full(int(np.sum(~seen)), bottom)
         style |= {"s": 30, "marker": 7}  # a triangle that stands on its tip
         axis.scatter(std[~seen], lowest, label="smaller errors", **style)
 

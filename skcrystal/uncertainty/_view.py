@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags
 
 from ..estimators._targets import column_of
+from ..utils._bases import BaseEstimator, RegressorMixin
 
 
 class TargetView(RegressorMixin, BaseEstimator):
@@ -57,18 +58,39 @@ class TargetView(RegressorMixin, BaseEstimator):
     """
 
     def __init__(
-        self, estimator: BaseEstimator, target: str | int = 0, quantity: str = "mean"
+        self, estimator: Any, target: str | int = 0, quantity: str = "mean"
     ) -> None:
         self.estimator = estimator
         self.target = target
         self.quantity = quantity
 
-    def fit(self, X: Any, y: Any = None) -> TargetView:
-        """Do nothing: the model is fitted."""
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Do nothing: the model is fitted.
+
+        Parameters
+        ----------
+        X, y : ignored
+            What other libraries hand over.
+
+        Returns
+        -------
+        TargetView
+            Itself.
+        """
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Mean or standard deviation of the target, of shape (m,).
+        """Mean or standard deviation of the target.
+
+        Parameters
+        ----------
+        X : sequence of m crystals
+            As the model takes them.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+            In the target's unit.
 
         Raises
         ------
@@ -106,7 +128,7 @@ class TargetView(RegressorMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,11 @@ def check_axes(
     return axes
 
 
-def add_legend(axis: Axes, place: str = "best", title: str | None = None) -> None:
+def add_legend(
+    axis: Axes,
+    place: Literal["best", "lower right", "upper left"] = "best",
+    title: str | None = None,
+) -> None:
     axis.legend(
         loc=place,
         title=title,
@@ -99,21 +103,33 @@ def opacity(n_points: int) -> float:
 
 
 def draw_band(
-    axis: Axes, x: NDArray, mean: NDArray, std: NDArray, **style: str
+    axis: Axes,
+    x: NDArray,
+    mean: NDArray,
+    std: NDArray,
+    *,
+    color: str,
+    marker: str,
+    label: str,
 ) -> None:
     """Draw means (k,) with standard deviations (k,), NaN where there is none.
 
     Several means are a line in a band; a single one is a marker with a bar, and a
-    dashed line across the axis. `style` is the line's colour, marker and label.
+    dashed line across the axis.
     """
-    style |= {"markersize": 6, "markeredgecolor": "white", "markeredgewidth": 0.6}
+    style: dict[str, Any] = {
+        "color": color,
+        "marker": marker,
+        "label": label,
+        "markersize": 6,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.6,
+    }
     if len(x) > 1:
-        axis.fill_between(
-            x, mean - std, mean + std, color=style["color"], alpha=0.18, lw=0
-        )
+        axis.fill_between(x, mean - std, mean + std, color=color, alpha=0.18, lw=0)
         axis.plot(x, mean, "-", **style)
         return
-    axis.axhline(mean[0], ls="--", lw=1, color=style["color"], zorder=1.5)
+    axis.axhline(mean[0], ls="--", lw=1, color=color, zorder=1.5)
     bar = None if np.isnan(std[0]) else std
     # One point shows no line, but the legend shall have it.
     axis.errorbar(x, mean, bar, ls="--", lw=1, capsize=3, zorder=3, **style)
@@ -133,7 +149,7 @@ def draw_densities(axis: Axes, samples: dict[str, NDArray]) -> None:
     second = sorted(len(sample) for sample in samples.values())[-2]
     n_bins = max(10, int(np.ceil(2 * np.cbrt(second))))
     edges = np.histogram_bin_edges(everything, bins=n_bins)
-    looks = [{"fill": True, "color": "0.82"}] + [
+    looks: list[dict[str, Any]] = [{"fill": True, "color": "0.82"}] + [
         {"color": colour, "ls": line, "lw": 1.8}
         for colour, line in zip(COLOURS, ("-", "--"), strict=False)
     ]

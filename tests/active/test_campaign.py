@@ -258,6 +258,52 @@ def test_further_columns_by_scoring(model, data):
     assert history["n"].tolist() == [12, 12, 12]
 
 
+def test_without_a_test_set(model, data, tmp_path):
+    pool, y_pool = data[:2]
+    bare = run(model, (pool, y_pool, None, None), directory=tmp_path)
+    judged = run(model, data)
+    pd.testing.assert_frame_equal(bare.queries_, judged.queries_)
+    pd.testing.assert_frame_equal(bare.labels_, judged.labels_)
+    known = bare.learner_.X_training
+    assert_array_equal(bare.learner_.predict(known), judged.learner_.predict(known))
+    errors = {f"{m}_{t}" for m in ("mae", "rmse", "r2", "mean_std") for t in y_pool}
+    assert set(judged.history_) - set(bare.history_) == errors
+    assert bare.history_["n_labelled"].tolist() == [8, 14, 20]
+    again = run(model, (pool, y_pool, None, None), directory=tmp_path)
+    assert_same(bare, again)
+    with pytest.raises(ValueError, match="holds a campaign with test=None, but now"):
+        run(model, data, directory=tmp_path)
+
+
+@pytest.mark.parametrize("names", ["gap", ("gap",)])
+def test_an_oracle_may_name_one_target_or_a_tuple(model, data, names):
+    class Oracle(SimulatedOracle):
+        def __init__(self, y):
+            super().__init__(y)
+            self.target_names = names
+
+    oracle = Oracle(data[1][["gap"]])
+    for test, y_test in [(None, None), (data[2], data[3][["gap"]])]:
+        campaign = run(model, (data[0], None, test, y_test), oracle=oracle, n_cycles=0)
+        assert list(campaign.labels_) == ["gap"]
+
+
+@pytest.mark.parametrize(
+    ("test", "options", "message"),
+    [
+        (("X", None), {}, "X_test is given, but y_test is not"),
+        ((None, "y"), {}, "y_test is given, but X_test is not"),
+        ((None, None), {"scoring": {"worst": max}}, "scoring has worst"),
+        ((None, None), {"oracle": len}, "give it an attribute target_names"),
+    ],
+)
+def test_half_a_test_set(model, data, test, options, message):
+    pool, y_pool, X, y = data
+    X, y = (X if test[0] else None), (y if test[1] else None)
+    with pytest.raises(ValueError, match=message):
+        run(model, (pool, y_pool, X, y), **options)
+
+
 def test_a_bar(model, data, capsys):
     run(model, data, progress=True)
     shown = capsys.readouterr().err

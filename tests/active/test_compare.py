@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.pipeline import make_pipeline
 
-from skcrystal import CGCNNRegressor, CrystalGraphTransformer, EnsembleRegressor
+from skcrystal import (
+    AngularCoGNRegressor,
+    CGCNNRegressor,
+    CrystalGraphTransformer,
+    EnsembleRegressor,
+    SymGNNRegressor,
+)
 from skcrystal.active import (
     ActiveLearningCampaign,
     SimulatedOracle,
@@ -133,6 +139,16 @@ def test_graphs_are_built_once_for_all(models, small, monkeypatch):
     before = results["piped"].groupby("architecture")["mae_target_0"].mean()
     assert errors["CGCNN"] == before["CGCNN"]
     assert errors["GCN"] != before["GCN"]
+
+
+def test_each_architecture_gets_the_graphs_that_it_reads(small):
+    size = {"hidden_dim": 8, "n_layers": 1, "max_epochs": 1}
+    # Both read vectors, the second none of graphs whose equal atoms are merged.
+    models = {"merged": AngularCoGNRegressor(**size), "all": SymGNNRegressor(**size)}
+    structures, y, _ = small
+    split = structures[:14], y[:14], structures[14:20], y[14:20]
+    results = compare_strategies(models, {"once": None}, *split, n_initial=8, seeds=1)
+    assert results["architecture"].tolist() == ["merged", "all"]
 
 
 def test_a_stopped_comparison_goes_on(models, data, tmp_path):

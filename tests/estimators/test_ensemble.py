@@ -1,5 +1,7 @@
 """Ensembles: members that differ, graphs that are shared, a spread with a meaning."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,7 @@ from skcrystal import (
 )
 from skcrystal.active import k_center
 from skcrystal.graphs import CrystalGraphs
+from skcrystal.utils._warnings import UnseenElementsWarning
 
 MEMBER = GCNRegressor(**QUICK)
 
@@ -200,6 +203,22 @@ def test_embedding_joins_members(ensemble, small_graphs):
     assert features.shape == (40, 4 * 8)
     squared = np.mean([((m[0] - m[1]) ** 2).sum() for m in members])
     assert_allclose(((features[0] - features[1]) ** 2).sum(), squared, rtol=1e-5)
+
+
+def test_unseen_elements_are_told_once(small, small_graphs):
+    has = np.array([any(s.symbol == "O" for s in c.species) for c in small[0]])
+    assert 0 < has.sum() < 40
+    model = EnsembleRegressor(MEMBER, 3, random_state=0)
+    model.fit(small_graphs[~has], small[1][~has])
+    for ask in (model.predict, model.embed):
+        with pytest.warns(UnseenElementsWarning, match=r"\bO\b") as told:
+            ask(small_graphs)
+        assert len(told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as filters of the caller say
+        model.predict(small_graphs[~has])
+        with pytest.raises(UnseenElementsWarning):
+            model.predict(small_graphs)
 
 
 def test_score_leaves_missing_labels_out(ensemble, small, small_graphs):

@@ -20,6 +20,8 @@ from skcrystal import (
     CGCNNRegressor,
     CoGNRegressor,
     CrystalGraphTransformer,
+    GCNRegressor,
+    MEGNetRegressor,
     SchNetRegressor,
 )
 from skcrystal.datasets import load_pbe_prototypes
@@ -34,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:X holds elements")
 def predict(kind, crystals, *, parameters=None, **graphs):
     """Predictions (n, 2) of a network that has seen a few cubic crystals."""
     transformer = CrystalGraphTransformer(
-        on_isolated="nearest", vectors=kind._needs_vectors, **graphs
+        on_isolated="nearest", vectors=kind()._needs_vectors, **graphs
     )
     X, y = load_pbe_prototypes(return_X_y=True)
     network = kind(hidden_dim=16, max_epochs=3, random_state=0, **(parameters or {}))
@@ -297,3 +299,30 @@ def test_a_cut_through_neighbours_makes_predictions_jump(kind):
     smooth = gap(predict(kind, crystals, cutoff=5.0))
     assert smooth < 1e-5
     assert jump > 1e-3
+
+
+def stackings_of_equal_bonds():
+    """A chain, a square layer and a cubic lattice of 2.5 Å: 2, 4 and 6 neighbours."""
+    far = 12.0  # beyond any cutoff here
+    cells = [(2.5, far, far), (2.5, 2.5, far), (2.5, 2.5, 2.5)]
+    return [Structure(Lattice.orthorhombic(*cell), ["Cu"], [[0] * 3]) for cell in cells]
+
+
+@pytest.mark.parametrize("kind", [GCNRegressor, MEGNetRegressor])
+def test_means_over_neighbours_do_not_count_them(kind):
+    predicted = predict(kind, stackings_of_equal_bonds(), cutoff=3.0)
+    assert_allclose(predicted, predicted[[0, 0, 0]], **SAME)
+
+
+def test_sums_over_neighbours_count_them():
+    predicted = predict(SchNetRegressor, stackings_of_equal_bonds(), cutoff=3.0)
+    assert gap(predicted[:2]) > APART
+    assert gap(predicted[1:]) > APART
+
+
+def test_an_element_has_no_structure_for_plain_convolutions():
+    fcc = Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.6), ["Cu"], [[0, 0, 0]])
+    bcc = Structure.from_spacegroup("Im-3m", Lattice.cubic(2.9), ["Cu"], [[0, 0, 0]])
+    predicted = predict(GCNRegressor, [fcc, bcc], cutoff=5.0)
+    assert_allclose(predicted[0], predicted[1], **SAME)
+    assert gap(predict(SchNetRegressor, [fcc, bcc], cutoff=5.0)) > APART

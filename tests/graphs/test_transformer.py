@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import skcrystal.graphs._transformer as transformer_module
 from skcrystal import CrystalGraphTransformer, GCNRegressor
+from skcrystal.datasets import load_pbe_prototypes
 
 
 @pytest.fixture
@@ -125,7 +127,10 @@ def test_number_of_a_bad_crystal_survives_chunks_and_workers(salt):
     [
         ([], ValueError, "X is empty"),
         (5, TypeError, "is a int, not a sequence"),
-        ("NaCl", TypeError, "is a str, not a sequence"),
+        ("NaCl", TypeError, "is a str, not a sequence.*parse_structures"),
+        (Path("NaCl.cif"), TypeError, "not a sequence.*parse_structures"),
+        (["NaCl.cif"], TypeError, "is a str, not a crystal.*parse_structures"),
+        (load_pbe_prototypes(), TypeError, "X is a Bunch; pass.*`data`"),
     ],
 )
 def test_what_is_no_sequence_of_crystals_is_refused(X, error, message):

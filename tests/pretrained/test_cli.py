@@ -15,7 +15,7 @@ from small_model import save_small_model
 
 import skcrystal
 from skcrystal import predict
-from skcrystal._cli import main
+from skcrystal._cli import _number, main
 
 SALT = """\
 data_NaCl
@@ -152,10 +152,27 @@ def test_a_model_that_is_nowhere_stops_it(files, saved, capsys):
     assert "no/such" in err
 
 
+@pytest.mark.parametrize(
+    ("value", "std", "finest", "shown"),
+    [
+        (-1.2717, 0.27574, 3, "-1.27 ± 0.28"),
+        (0.41234, 0.00512, 3, "0.412 ± 0.005"),
+        (4e-8, 1.4e-7, 3, "0.000 ± 0.000"),  # a metal's gap
+        (4.2e-6, 1.4e-6, 9, "0.0000042 ± 0.0000014"),
+        (0.96367, None, 9, "0.9637"),
+    ],
+)
+def test_the_screen_shows_digits_that_mean_something(value, std, finest, shown):
+    assert _number(value, std, finest) == shown
+
+
 def test_help_says_what_to_give(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "predict" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == skcrystal.__version__
     with pytest.raises(SystemExit, match="2"):
         main(["predict"])
 

@@ -23,7 +23,7 @@ from skcrystal import (
     EnsembleRegressor,
     GCNRegressor,
 )
-from skcrystal.estimators._holdout import formula_groups
+from skcrystal.graphs._compositions import reduced_formulas
 from skcrystal.uncertainty import TargetView, uncertainty_metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements")
@@ -120,7 +120,7 @@ def test_what_is_held_back_is_not_trained_on(crystals):
     CalibratedRegressor(model, random_state=0).fit(X, y)
     trained, held = seen
     assert len(trained) + len(held) == len(X)
-    formulas = formula_groups(CrystalGraphs.concatenate([trained, held]))
+    formulas = reduced_formulas(CrystalGraphs.concatenate([trained, held]))[0]
     assert not set(formulas[: len(trained)]) & set(formulas[len(trained) :])
 
 
@@ -337,3 +337,16 @@ def test_view_names_its_targets(conformal):
         TargetView(model, "gap").predict(X)
     with pytest.raises(ValueError, match="quantity"):
         TargetView(model, 0, "variance").predict(X)
+
+
+def test_a_model_without_deviations_is_refused_before_training(small, small_graphs):
+    class Watched(GCNRegressor):
+        def fit(self, *args, **kwargs):
+            raise AssertionError("trained")
+
+    model = make_pipeline(CrystalGraphTransformer(), Watched(max_epochs=1))
+    for estimator in (model, model[-1]):
+        with pytest.raises(ValueError, match="return_std=True needs"):
+            CalibratedRegressor(estimator).fit(small[0], small[1])
+    with pytest.raises(AssertionError, match="trained"):
+        CalibratedRegressor(Watched(dropout=0.1)).fit(small_graphs, small[1])
