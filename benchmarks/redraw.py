@@ -58,6 +58,13 @@ STUDIES = [
         redraw="study_recipe.py --report --epochs 30 --seeds 0",
     ),
     Study(
+        "What a split is worth",
+        "splitting.md",
+        "splitting.py",
+        "five minutes",
+        ("splitting.md",),
+    ),
+    Study(
         "Standard deviations",
         "uncertainty.md",
         "uncertainty.py --only quality",
@@ -145,6 +152,13 @@ STUDIES = [
         "peers.py --threads 2 --crystals 200",
         "half an hour, with their environments",
         ("peers.md",),
+    ),
+    Study(
+        "Reading CIF files",
+        "benchmarks.md",
+        "parsing.py",
+        "two minutes",
+        ("parsing.md",),
     ),
     Study(
         "Half precision and compilation",

@@ -219,8 +219,11 @@ def errors(frame, target):
             cell = ""
             if strategy in saved.index:
                 row = saved.loc[strategy]
-                cell = f"{row['saved']:+.0%} ({row['low']:+.0%} to {row['high']:+.0%})"
-            cells[strategy + note] = [f"{last.mean():.3f} ± {last.std():.3f}", cell]
+                cell = f"{row['saved']:+.0%}"
+                if len(last) > 1:
+                    cell += f" ({row['low']:+.0%} to {row['high']:+.0%})"
+            spread = f" ± {last.std():.3f}" if len(last) > 1 else ""
+            cells[strategy + note] = [f"{last.mean():.3f}{spread}", cell]
     return cells
 
 
