@@ -15,6 +15,16 @@ from skcrystal.datasets import load_pbe_prototypes
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """With several workers, keep the tests of a file together, as fixtures are shared.
+
+    Examples share none, and take long.
+    """
+    for item in items:
+        if item.path.name != "test_examples.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(scope="session")
 def prototypes():
     return load_pbe_prototypes()

@@ -65,6 +65,27 @@ def test_active_learning_learns(tmp_path):
         assert_picture(tmp_path / "demo-output" / name)
 
 
+def test_energies_help_where_gaps_are_few(tmp_path):
+    told = run("plot_multitask.py", tmp_path)
+    alone, both = (
+        np.array(numbers.split(), dtype=float)
+        for numbers in re.findall(r"^gaps a\w+(?: energies)? +(\d.+)$", told, re.M)
+    )
+    assert (np.diff(alone) < 0).all()
+    assert (both < 0.85 * alone).all()
+    assert_picture(tmp_path / "demo-output" / "multitask.png")
+
+
+def test_the_loop_finds_the_most_stable_alloys(tmp_path):
+    pytest.importorskip("ase")
+    told = run("plot_closed_loop.py", tmp_path)
+    found, chance = map(
+        float, re.search(r"^(\d+) of the 20 .* (\d\.\d) by chance", told, re.M).groups()
+    )
+    assert found > 2.5 * chance
+    assert_picture(tmp_path / "demo-output" / "closed-loop.png")
+
+
 def test_rock_salt_by_hand_is_what_the_network_computes(tmp_path):
     told = run("plot_nacl_by_hand.py", tmp_path)
     assert "reduce=None: 8 atoms, 208 edges" in told
@@ -177,6 +198,35 @@ def test_explanations_find_what_was_counted(tmp_path):
     assert first
     assert first.start() < told.index("2.79")
     assert_picture(tmp_path / "demo-output" / "explanation.png")
+
+
+def test_searches_find_what_is_as_good_as_what_was_given(tmp_path):
+    pytest.importorskip("optuna")
+    pytest.importorskip("optuna_integration")
+    told = run("plot_grid_search.py", tmp_path)
+    built, read = map(float, re.findall(r"graphs .* in (\d+\.\d+) s", told))
+    assert read < built
+    grid, drawn = map(float, re.findall(r"points in \d+ s, best (\d\.\d+)", told))
+    assert drawn < grid
+    tested = re.findall(r"^(.+): (\d\.\d+) eV/atom on other", told, re.MULTILINE)
+    names, errors = zip(*tested, strict=True)
+    assert names == ("as given", "best of grid", "best of optuna")
+    given, *found = map(float, errors)
+    assert max(found) < given + 0.02
+    assert_picture(tmp_path / "demo-output" / "grid-search.png")
+
+
+def test_all_architectures_learn(tmp_path):
+    told = run("plot_architectures.py", tmp_path)
+    mean, half = told.split("half of the difference")
+    row = r"^(\w[\w ]*?) +(\d+\.\d+) +(\d\.\d+) +(\d\.\d+)$"
+    naive, *networks = re.findall(row, mean, re.MULTILINE)
+    assert len(networks) == len(re.findall(row, half, re.MULTILINE)) - 1 == 10
+    for name, seconds, energy, gap in networks:
+        assert float(seconds) > 0, name
+        assert float(energy) < 0.5 * float(naive[2]), name
+        assert float(gap) < 0.9 * float(naive[3]), name
+    assert_picture(tmp_path / "demo-output" / "architectures.png")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
