@@ -79,7 +79,7 @@ print(shells.head(8).round(3))
 figure = plt.figure(figsize=(12, 5), layout="constrained")
 cell = figure.add_subplot(1, 5, (1, 3), projection="3d")
 shares = figure.add_subplot(1, 5, (4, 5))
-explanation.plot(ax=cell)
+explanation.plot(ax=cell, unit="eV/atom")
 labels = [f"{edge}, {distance:.2f} Å" for edge, distance in shells.index[:10]]
 shares.barh(labels[::-1], shells["sum"][:10][::-1], color="#0072B2")
 shares.set(xlabel="share of formation energy (eV/atom)")

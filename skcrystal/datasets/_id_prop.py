@@ -36,7 +36,8 @@ def read_id_prop(
     FileNotFoundError
         If the table is not there, although it was named or another is there.
     ValueError
-        If rows are of different length, an id stands twice, or `targets` does not fit.
+        If rows are of different length, no id is that of a file, one stands twice, or
+        `targets` does not fit.
     """
     path = _path(folder, id_prop)
     if path is None:
@@ -49,6 +50,12 @@ def read_id_prop(
     header = None
     if rows[0][0] not in ids and not any(is_number(cell) for cell in rows[0][1:]):
         header, *rows = rows
+    if not any(row[0] in ids for row in rows):
+        raise ValueError(
+            f"{path}: no id there, such as {rows[0][0]!r}, is that of a file in the "
+            f"folder, such as {min(ids)!r}. Ids stand first in a row, as files are "
+            "named, zeros included, without the ending."
+        )
     counts = Counter(row[0] for row in rows)
     twice = [name for name, n in counts.items() if n > 1]
     if twice:
@@ -112,7 +119,8 @@ def _rows(path: Path) -> list[list[str]]:
         if len(row) != width or width < 2:
             raise ValueError(
                 f"{path}: row {i + 1} ({','.join(row)}) has {len(row)} columns, the "
-                f"first has {width}; each has an id and as many labels."
+                f"first has {width}; each has an id and as many labels, with commas "
+                "in between."
             )
     return rows
 

@@ -98,13 +98,21 @@ class CrystalExplanation:
             "importance", key=np.abs, ascending=False, kind="stable", ignore_index=True
         )
 
-    def plot(self, *, n_edges: int = 60, ax: Axes3D | None = None) -> Axes3D:
+    def plot(
+        self,
+        *,
+        n_edges: int = 60,
+        unit: str | None = None,
+        ax: Axes3D | None = None,
+    ) -> Axes3D:
         """Draw atoms and edges by importance.
 
         Parameters
         ----------
         n_edges : int, default=60
             The strongest are drawn; more, if others are as strong as the last.
+        unit : str, optional
+            Unit of the target, such as "eV/atom", for the title and the colour bars.
         ax : Axes3D, default=None
             Where to draw. None makes a figure.
 
@@ -119,7 +127,7 @@ class CrystalExplanation:
         """
         from ._picture import plot_explanation
 
-        return plot_explanation(self, n_edges=n_edges, ax=ax)
+        return plot_explanation(self, n_edges=n_edges, unit=unit, ax=ax)
 
     def __repr__(self) -> str:
         of_atom = "" if self.atom is None else f" of site {self.atom}"

@@ -22,7 +22,11 @@ _MOST_LABELS = 60  # more than these would hide each other
 
 
 def plot_explanation(
-    explanation: CrystalExplanation, *, n_edges: int = 60, ax: Axes3D | None = None
+    explanation: CrystalExplanation,
+    *,
+    n_edges: int = 60,
+    unit: str | None = None,
+    ax: Axes3D | None = None,
 ) -> Axes3D:
     """Draw a crystal with its atoms and edges by importance.
 
@@ -37,6 +41,9 @@ def plot_explanation(
     explanation : CrystalExplanation
     n_edges : int, default=60
         The strongest are drawn; more, if others are as strong as the last of them.
+    unit : str, optional
+        Unit of the target, such as "eV/atom", for the title, and for importances by
+        gradients, which have it as well.
     ax : matplotlib Axes3D, default=None
         Where to draw; None makes a figure.
 
@@ -68,10 +75,13 @@ def plot_explanation(
     _draw_atoms(ax, explanation, place, np.flatnonzero(shown), atoms)
     ax.set(xlabel="x (Å)", ylabel="y (Å)", zlabel="z (Å)", aspect="equal")
     of_atom = "" if explanation.atom is None else f", site {explanation.atom}"
-    ax.set_title(f"{explanation.target}{of_atom}: {explanation.prediction:.3g}")
+    value = f"{explanation.prediction:.3g} {unit or ''}".rstrip()
+    ax.set_title(f"{explanation.target}{of_atom}: {value}")
     for mappable, what, pad in ((edges, "edges", 0.03), (atoms, "elements", 0.12)):
         bar = ax.figure.colorbar(mappable, ax=ax, shrink=0.6, aspect=25, pad=pad)
-        bar.set_label(f"importance of {what}")
+        bar.set_label(
+            f"importance of {what}" + (f" ({unit})" if unit and signed else "")
+        )
     return ax
 
 

@@ -96,7 +96,8 @@ def test_bad_files_are_all_named_or_left_out(folder):
 
 
 def test_nothing_left_is_an_error(folder):
-    write_labels(folder, "a,1\n")
+    write_labels(folder, "007,1\n")
+    (folder / "007.cif").write_text("")
     with (
         pytest.warns(UserWarning, match="1 of 1"),
         pytest.raises(ValueError, match="no crystal"),
@@ -178,3 +179,19 @@ def test_folders_without_crystals_and_ids_twice(tmp_path, folder, skewed):
     empty.mkdir()
     with pytest.raises(ValueError, match="holds no crystals"):
         read_cif_folder(empty)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("007.cif,1\nNaN.cif,2\n", "such as '007.cif', is that of a file .* '007'"),
+        ("7,1\n8,2\n", "zeros included"),
+        ("-0.5,007\n-0.5,NaN\n", "Ids stand first in a row"),
+        ("007;1\nNaN;2\n", "with commas in between"),
+    ],
+)
+def test_tables_written_otherwise(folder, table, message):
+    write_labels(folder, table)
+    for errors in ("raise", "skip"):
+        with pytest.raises(ValueError, match=message):
+            read_cif_folder(folder, errors=errors)

@@ -69,6 +69,11 @@ def test_axes_have_units_and_atoms_their_elements(explanation):
     bars = {other.get_ylabel() for other in ax.figure.axes if other is not ax}
     assert bars == {"importance of edges", "importance of elements"}
     assert "target_0" in ax.get_title()
+    ax = plot_explanation(explanation, unit="eV/atom")
+    assert ax.get_title().endswith(" eV/atom")
+    bars = {other.get_ylabel() for other in ax.figure.axes if other is not ax}
+    by_gradients = explanation.method != "gnn_explainer"
+    assert all(bar.endswith(" (eV/atom)") == by_gradients for bar in bars)
 
 
 def test_an_atom_is_drawn_among_what_it_hears(of_atom):
