@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..graphs._compositions import reduced_formulas
+from ..utils._random import draw_groups
 from ._labelled import Labelled
 
 
@@ -54,14 +55,8 @@ def hold_back(
             f"whole formulas are held back, but all {len(group)} crystals share one; "
             f"{otherwise}."
         )
-    wanted, n_held = fraction * len(group), 0
-    held: list[int] = []
-    for formula in random.permutation(len(sizes)):
-        # A formula with more crystals than are wanted stays on the other side.
-        if n_held + sizes[formula] <= max(wanted, 1) and len(held) < len(sizes) - 1:
-            held.append(formula)
-            n_held += sizes[formula]
-    is_held = np.isin(group, held or [sizes.argmin()])
+    drawn = draw_groups(sizes, max(fraction * len(group), 1), random)
+    is_held = np.isin(group, drawn)
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 

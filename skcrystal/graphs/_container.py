@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._columns import (
-    COLUMNS,
-    Joiner,
-    State,
-    assemble,
-    flatten,
-    unflatten,
-)
+from ._columns import COLUMNS, Joiner, State, assemble
 from ._indexing import rows_of
-from ._pyg import read_data, to_data
+from ._pyg import read_data_list, to_data
 from ._ragged import ragged_arange, to_pointer
 from ._settings import GraphSettings
-from ._storage import map_arrays, write_arrays
+from ._storage import map_state, write_state
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
-
-_FORMAT = "skcrystal-graphs-2"
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -343,17 +332,7 @@ class CrystalGraphs(Sequence["Data"]):
             If `data_list` is empty, an entry lacks a field that it needs or the others
             have, or a field has the wrong shape.
         """
-        parts = [read_data(data, i) for i, data in enumerate(data_list)]
-        if not parts:
-            raise ValueError("data_list is empty: at least one graph is needed.")
-        for field in ("vector", "atom_multiplicity"):
-            has = [getattr(part, field) is not None for part in parts]
-            if has.count(has[0]) < len(has):
-                i = has.index(not has[0])
-                raise ValueError(
-                    f"X[{i}] and X[0] differ in having {field}; give all or none one."
-                )
-        return cls._from_state(assemble(parts, settings))
+        return cls._from_state(assemble(read_data_list(data_list), settings))
 
     @classmethod
     def concatenate(cls, parts: Sequence[CrystalGraphs]) -> CrystalGraphs:
@@ -386,15 +365,7 @@ class CrystalGraphs(Sequence["Data"]):
         path : str or Path
             File to write; it is complete or absent, never half written.
         """
-        columns, counts, settings = self._state()
-        write_arrays(
-            Path(path),
-            flatten(columns, counts),
-            {
-                "format": _FORMAT,
-                "settings": json.dumps(settings and asdict(settings)),
-            },
-        )
+        write_state(Path(path), self._state())
 
     @classmethod
     def open(cls, path: str | Path) -> CrystalGraphs:
@@ -414,10 +385,7 @@ class CrystalGraphs(Sequence["Data"]):
         ValueError
             If the file is not one of ours, or is cut short.
         """
-        columns, header = map_arrays(Path(path), _FORMAT)
-        settings = json.loads(header["settings"])
-        settings = settings and GraphSettings(**settings)
-        return cls._from_state(State(*unflatten(columns), settings))
+        return cls._from_state(map_state(Path(path)))
 
 
 def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

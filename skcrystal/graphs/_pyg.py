@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,29 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from ._container import CrystalGraphs
+
+
+def read_data_list(data_list: Sequence[Any]) -> list[RawGraph]:
+    """Read PyG graphs that have the same fields.
+
+    Raises
+    ------
+    TypeError
+        If an entry is no Data.
+    ValueError
+        If there are none, or one lacks a field that it needs or the others have.
+    """
+    graphs = [read_data(data, i) for i, data in enumerate(data_list)]
+    if not graphs:
+        raise ValueError("data_list is empty: at least one graph is needed.")
+    for field in ("vector", "atom_multiplicity"):
+        has = [getattr(graph, field) is not None for graph in graphs]
+        if has.count(has[0]) < len(has):
+            i = has.index(not has[0])
+            raise ValueError(
+                f"X[{i}] and X[0] differ in having {field}; give all or none one."
+            )
+    return graphs
 
 
 def read_data(data: Any, i: int) -> RawGraph:

@@ -59,11 +59,30 @@ class CrystalSplitter(BaseCrossValidator):
             yield np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
-class _GroupedKFold(CrystalSplitter):
-    """Folds of whole groups; a subclass says what the groups are."""
+class GroupedSplitter(CrystalSplitter):
+    """A number of splits of whole groups; a subclass says what the groups are."""
 
     _by: ClassVar[str]
     _what: ClassVar[str]
+    n_splits: int
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Number of splits.
+
+        Parameters
+        ----------
+        X, y, groups : ignored
+            The number depends on parameters alone.
+
+        Returns
+        -------
+        int
+        """
+        return self.n_splits
+
+
+class _GroupedKFold(GroupedSplitter):
+    """Folds of whole groups."""
 
     def __init__(
         self,
@@ -80,20 +99,6 @@ class _GroupedKFold(CrystalSplitter):
             )
         self.shuffle = shuffle
         self.random_state = random_state
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of folds.
-
-        Parameters
-        ----------
-        X, y, groups : ignored
-            The number depends on parameters alone.
-
-        Returns
-        -------
-        int
-        """
-        return self.n_splits
 
     def _test_parts(self, X: Any) -> Iterator[NDArray[np.bool_]]:
         names, group = number_groups(X, self._by)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 
+from ..utils._random import draw_groups
 from ..utils._rows import take
-from ._folds import CrystalSplitter, check_count, number_groups
+from ._folds import GroupedSplitter, check_count, number_groups
 
 
-class _GroupedShuffleSplit(CrystalSplitter):
-    """Random splits of whole groups; a subclass says what the groups are."""
-
-    _by: ClassVar[str]
-    _what: ClassVar[str]
+class _GroupedShuffleSplit(GroupedSplitter):
+    """Random splits of whole groups."""
 
     def __init__(
         self,
@@ -30,20 +28,6 @@ class _GroupedShuffleSplit(CrystalSplitter):
         self.n_splits = check_count(n_splits, "n_splits", 1)
         self.test_size = _check_size(test_size)
         self.random_state = random_state
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Number of splits.
-
-        Parameters
-        ----------
-        X, y, groups : ignored
-            The number depends on parameters alone.
-
-        Returns
-        -------
-        int
-        """
-        return self.n_splits
 
     def _test_parts(self, X: Any) -> Iterator[NDArray[np.bool_]]:
         names, group = number_groups(X, self._by)
@@ -62,7 +46,7 @@ class _GroupedShuffleSplit(CrystalSplitter):
         sizes = np.bincount(group)
         random = check_random_state(self.random_state)
         for _ in range(self.n_splits):
-            yield np.isin(group, _draw(sizes, most, random))
+            yield np.isin(group, draw_groups(sizes, most, random))
 
 
 class FormulaShuffleSplit(_GroupedShuffleSplit):
@@ -184,16 +168,3 @@ def _check_size(size: Any) -> float | int:
             f"number, 1 or more; it is {size}."
         )
     return size
-
-
-def _draw(
-    sizes: NDArray[np.int64], most: float, random: np.random.RandomState
-) -> list[int]:
-    """Draw groups at random that hold at most so many crystals, but one at least."""
-    drawn: list[int] = []
-    n_drawn = 0
-    for g in random.permutation(len(sizes)):
-        if n_drawn + sizes[g] <= most and len(drawn) < len(sizes) - 1:
-            drawn.append(int(g))
-            n_drawn += sizes[g]
-    return drawn or [int(sizes.argmin())]
