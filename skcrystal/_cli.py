@@ -13,7 +13,7 @@ import pandas as pd
 from pymatgen.core import Structure
 
 from . import __version__
-from .estimators._saving import read_about
+from .estimators.saving._save import read_about
 from .pretrained._predict import Loaded, load, tabulate
 from .utils._warnings import unseen_elements_expected
 

@@ -1,19 +1,22 @@
 """Active learning: which crystals to compute next."""
 
-from ._campaign import ActiveLearningCampaign
-from ._compare import compare_strategies
+from ._compare import average_seeds, compare_strategies, labels_saved
 from ._learner import ActiveLearner, CommitteeRegressor
 from ._oracles import CalculatorOracle, SimulatedOracle
 from ._plot_labels import plot_parity, plot_queried
 from ._plots import plot_disagreement, plot_learning_curves
-from ._savings import average_seeds, labels_saved
-from ._search import expected_improvement, target_window, upper_confidence_bound
-from ._strategies import (
+from .campaign._campaign import ActiveLearningCampaign
+from .strategies._exploration import (
     diverse_max_std,
     k_center,
     largest_cluster,
     max_std,
     random_sampling,
+)
+from .strategies._optimization import (
+    expected_improvement,
+    target_window,
+    upper_confidence_bound,
 )
 
 __all__ = [

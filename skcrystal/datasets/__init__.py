@@ -2,16 +2,16 @@
 
 from ._cgcnn_checkpoints import fetch_cgcnn_checkpoint
 from ._cif_folder import read_cif_folder
-from ._duplicates import find_duplicates
-from ._filters import filter_by_range
 from ._jarvis import fetch_jarvis
 from ._matbench import fetch_matbench
-from ._materials_project import fetch_materials_project
 from ._metallic_glass import fetch_metallic_glass
-from ._outliers import find_outliers
-from ._parsing import parse_structures
 from ._pbe_prototypes import load_pbe_prototypes
 from ._table import read_table
+from .cleaning._duplicates import find_duplicates
+from .cleaning._filters import filter_by_range
+from .cleaning._outliers import find_outliers
+from .materials_project._fetch import fetch_materials_project
+from .parsing._parse import parse_structures
 
 __all__ = [
     "fetch_cgcnn_checkpoint",

@@ -1,6 +1,36 @@
 """Networks on crystal graphs, in PyTorch alone."""
 
-from ._aggregate import (
+from ._batch import GraphBatch
+from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
+from ._head import Head, TaskHeads
+from ._loss import (
+    LOSSES,
+    ClassLoss,
+    MaskedLoss,
+    RateBalance,
+    TaskBalance,
+    UncertaintyBalance,
+    gaussian_nll,
+)
+from ._network import CrystalNetwork
+from ._store import GraphStore
+from ._task_networks import TaskNetworks
+from .architectures._angular_cogn import AngularCoGN, EdgeToEdge
+from .architectures._cgcnn import CGCNN
+from .architectures._cogn import CoGN, EdgeBlock
+from .architectures._dimenet import DimeNetPlusPlus
+from .architectures._edge_gcn import EdgeGCN
+from .architectures._egat import EGAT
+from .architectures._egnn import EGNN, EquivariantLayer
+from .architectures._gcn import GCN, NormalizedConvolution
+from .architectures._local_mlp import LocalMLP
+from .architectures._megnet import EdgeAttention, MEGNet
+from .architectures._mgcn import MGCN
+from .architectures._mpnn import MPNN, EdgeNetwork
+from .architectures._published_cgcnn import PublishedCGCNN, PublishedSizes
+from .architectures._schnet import Interaction, SchNet
+from .architectures._symgnn import TRANSFORMATIONS, SymGNN
+from .layers._aggregate import (
     filtered_sum,
     gated_sum,
     neighbor_sum,
@@ -9,47 +39,24 @@ from ._aggregate import (
     of_targets,
     segment_sum,
 )
-from ._angles import L_MAX, Directions, angle_sum, spherical_harmonics
-from ._angular_cogn import AngularCoGN, EdgeToEdge
-from ._attention import attention_sum, softmax_over_neighbors
-from ._balance import RateBalance, TaskBalance, UncertaintyBalance
-from ._basis import GaussianBasis, cosine_cutoff
-from ._batch import GraphBatch
-from ._cgcnn import CGCNN
-from ._cogn import CoGN, EdgeBlock
-from ._convolutions import (
+from .layers._angles import L_MAX, Directions, angle_sum, spherical_harmonics
+from .layers._attention import attention_sum, softmax_over_neighbors
+from .layers._basis import GaussianBasis, cosine_cutoff
+from .layers._convolutions import (
     CONVOLUTIONS,
     GatedConvolution,
     SelfConvolution,
     SharedConvolution,
 )
-from ._dimenet import DimeNetPlusPlus
-from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
-from ._edge_attention import (
+from .layers._edge_attention import (
     EdgeAttentionBlock,
     EdgeAttentionLayer,
     edge_attention_sum,
 )
-from ._edge_gcn import EdgeGCN
-from ._egat import EGAT
-from ._egnn import EGNN, EquivariantLayer
-from ._elements import ElementEmbedding, element_features
-from ._gcn import GCN, NormalizedConvolution
-from ._head import Head, TaskHeads
-from ._local_mlp import LocalMLP
-from ._loss import LOSSES, ClassLoss, MaskedLoss, gaussian_nll
-from ._megnet import EdgeAttention, MEGNet
-from ._mgcn import MGCN
-from ._mpnn import MPNN, EdgeNetwork
-from ._network import CrystalNetwork
-from ._norm import NORMS, AtomBatchNorm, AtomLayerNorm, make_norm, measure_norms
-from ._published_cgcnn import PublishedCGCNN, PublishedSizes
-from ._radial import RadialGrid, radial_grid
-from ._schnet import Interaction, SchNet
-from ._store import GraphStore
-from ._symgnn import TRANSFORMATIONS, SymGNN
-from ._symmetrization import SymmetrizedEdges
-from ._task_networks import TaskNetworks
+from .layers._elements import ElementEmbedding, element_features
+from .layers._norm import NORMS, AtomBatchNorm, AtomLayerNorm, make_norm, measure_norms
+from .layers._radial import RadialGrid, radial_grid
+from .layers._symmetrization import SymmetrizedEdges
 
 __all__ = [
     "AngularCoGN",

@@ -1,6 +1,6 @@
 """Models that come with the package, and predictions in one line."""
 
-from ..estimators._saved_folder import pretrained_names
+from ..estimators.saving._folder import pretrained_names
 from ._metal import METAL_BELOW, fit_metal_probability, metal_probability
 from ._predict import predict
 

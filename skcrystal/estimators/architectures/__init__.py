@@ -1,0 +1,1 @@
+"""A regressor and a classifier of each network."""
