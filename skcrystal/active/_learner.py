@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from modAL.models import ActiveLearner as _ModalLearner
-from modAL.models import CommitteeRegressor as _ModalCommittee
+from modAL.models import (
+    ActiveLearner as _ModalLearner,
+    CommitteeRegressor as _ModalCommittee,
+)
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state

@@ -32,7 +32,7 @@ def known_classes() -> dict[str, type]:
 
     from ._save import Saving
 
-    public = [getattr(skcrystal, name) for name in skcrystal.__all__]
+    public = [getattr(skcrystal, name) for name in dir(skcrystal)]
     return {
         thing.__name__: thing
         for thing in public

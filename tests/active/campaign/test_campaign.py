@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ase.calculators.emt import EMT
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 from pymatgen.core import Lattice, Structure

@@ -14,8 +14,7 @@ import pytest
 from ase.build import bulk, fcc111, molecule
 from ase.io import write
 from crystals import LATTICE_SYSTEMS, crystal_of
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from joblib import parallel_config
 from numpy.testing import assert_allclose
 from pymatgen.core import Element, Lattice, Species, Structure

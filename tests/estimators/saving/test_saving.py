@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from dense_cgcnn import random_content, random_vectors
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from models import MODELS, QUICK
 from pymatgen.core import Lattice, Structure
 from sklearn.base import clone

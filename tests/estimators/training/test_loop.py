@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pymatgen.core import Lattice, Structure
 from sklearn.base import clone
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from networks import BASIS, CUTOFF, HIDDEN, SHARED
 from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation

@@ -7,8 +7,7 @@ import pytest
 import torch
 from crystals import LATTICE_SYSTEMS, crystal_of
 from dense_cgcnn import dense_outputs, random_content, random_vectors
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 from crystals import LATTICE_SYSTEMS, crystal_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from networks import BASIS, CUTOFF, HIDDEN, SHARED
 from pymatgen.core import Element, Lattice, Structure
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from networks import NETWORKS
 from numpy.polynomial.legendre import legvander
 from pymatgen.core import Lattice, Structure
