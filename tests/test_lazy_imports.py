@@ -59,7 +59,10 @@ def test_only_needed_libraries_are_loaded(statement):
 def test_version_and_help_take_no_time():
     for option in ("--version", "--help"):
         code = f"import sys; sys.argv = ['skcrystal', {option!r}]"
-        _, seconds = run(f"{code}\nimport runpy\nrunpy.run_module('skcrystal')")
+        printed, seconds = run(
+            f"{code}\nimport runpy\nrunpy.run_module('skcrystal', run_name='__main__')"
+        )
+        assert printed
         assert seconds < 0.7
 
 
