@@ -37,11 +37,11 @@ def fetch_materials_project(
 ) -> Any:
     """Download crystals and labels of the Materials Project that match a query, once.
 
-    Ids of what matches come first, then structures and labels in chunks, each of which
-    is on disk when the next is asked for. What breaks off goes on where it was with the
-    next call of the same query. A finished query is read from disk: without a request,
-    a key, or mp-api. If the database is updated in between, a query starts over, with
-    a warning, so that all labels are of one release.
+    Ids of matching materials come first, then structures and labels in chunks, each of
+    which is on disk when the next is requested. A download that breaks off is resumed
+    by the next call of the same query. A finished query is read from disk: without a
+    request, a key, or mp-api. If the database is updated in between, a query starts
+    over, with a warning, so that all labels are of one release.
 
     Needs the extra ``mp``, and a key, which is free and never written anywhere.
     Filters are those of mp-api's summary search, under its names.
@@ -68,14 +68,14 @@ def fetch_materials_project(
         Key from https://materialsproject.org/api; by default the environment variable
         MP_API_KEY, then PMG_MAPI_KEY of pymatgen's settings.
     data_home : str or Path, optional
-        Folder in which queries are kept, a folder each; by default the user's cache
+        Cache folder, with a folder for each query; by default the user's cache
         folder, in ``skcrystal/materials-project``.
     refresh : bool, default=False
-        Ask again, even if the query is on disk. What is there is replaced once the
-        server has named what matches.
+        Download again, even if the query is on disk. The old answer is replaced once
+        the server has sent the matching ids.
     chunk_size : int, default=500
         Crystals a request, at most 1,000. More than about 600 ids do not fit in an
-        address, and are asked for in pieces. A query that goes on keeps its own.
+        address, and are requested in parts. A resumed query has its first size.
     verbose : bool, default=False
         Show a progress bar.
     return_X_y : bool, default=False
@@ -107,7 +107,7 @@ def fetch_materials_project(
     -------
     data : Bunch
         data : list (or Series) of n pymatgen Structures
-            As they were relaxed, with what the database notes at each site.
+            As relaxed, with the database's properties of each site.
         target : ndarray of shape (n,) of one target, (n, n_targets) of several
             NaN where not reported; flags are 1 and 0.
         target_names : list of str
@@ -118,7 +118,7 @@ def fetch_materials_project(
         missing : list of str
             Ids of `material_ids` that did not match, being unknown, deprecated or
             excluded by another filter; and ids that matched but came without a
-            structure. A warning tells how many.
+            structure. A warning gives their number.
         database_version : str
         DESCR : str
             Units, version, date, query, licence and limits.
@@ -130,12 +130,12 @@ def fetch_materials_project(
     ImportError
         If mp-api is needed, and not installed.
     ValueError
-        If a parameter is not what it may be, the server does not accept the query,
-        nothing matches, or a key is needed and there is none.
+        If a parameter is not allowed, the server does not accept the query,
+        no material matches, or a key is needed and missing.
     PermissionError
         If the server refuses the key.
     OSError
-        If the server does not answer. What has come is kept.
+        If the server does not answer. Chunks that have come stay on disk.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def fetch_materials_project(
     if max_structures is not None:
         max_structures = check_count("max_structures", max_structures, least=1)
     wanted = {
-        "format": 1,  # of what is kept; a change of it is another number
+        "format": 1,  # of the files; raise it when they change
         "endpoint": os.environ.get("MP_API_ENDPOINT") or ENDPOINT,
         "query": query,
         "fields": sorted(targets),
@@ -176,7 +176,7 @@ def fetch_materials_project(
 
 
 def _folder(wanted: Mapping[str, Any], data_home: str | PathLike | None) -> Path:
-    """Where a query is kept: its name says what is asked of whom."""
+    """Folder of a query, named by a digest of query and server."""
     import pooch
 
     home = Path(data_home or pooch.os_cache("skcrystal") / "materials-project")
@@ -219,13 +219,10 @@ def _bunch(
     )
 
 
-# What is said of crystals and labels of the Materials Project.
-
-
 _TEXT = """\
 {n:,} crystals of the Materials Project
 
-Database version {version}, asked on {date}{draw}.
+Database version {version}, of {date}{draw}.
 Query: {query}; no deprecated materials.
 
 Targets, and how many crystals have them:
@@ -255,7 +252,7 @@ def describe(plan: Mapping[str, Any], targets: pd.DataFrame) -> str:
     Parameters
     ----------
     plan : mapping
-        What was asked, when, of which release.
+        Query, date and release.
     targets : DataFrame
         A column a target, NaN where it is not reported.
     """

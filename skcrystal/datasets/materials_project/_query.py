@@ -1,4 +1,4 @@
-"""Which materials, and which of their numbers: what may be asked, in one form."""
+"""Filters and fields of a query: checks, and one form for each."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ def check_filters(filters: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     TypeError
-        If there is no filter of a name.
+        If a name is not that of a filter.
     ValueError
-        If one is not what it may be.
+        If a value is not allowed.
     """
     for name in filters:
         if name not in SummaryFilters.__annotations__:
@@ -145,8 +145,8 @@ def check_range(name: str, given: Any) -> list[Any] | None:
         or (None not in pair and pair[0] > pair[1])
     ):
         raise ValueError(
-            f"{name}={given!r} is no range: give a number, or (min, max), where None "
-            "leaves an end open."
+            f"{name}={given!r} is not a range: give a number, or (min, max), where "
+            "None leaves an end open."
         )
     return [None if end is None else _plain(end) for end in pair]
 
@@ -158,9 +158,9 @@ def check_names(name: str, given: str | Sequence[str] | None) -> list[str] | Non
     names = [given] if isinstance(given, str) else list(given)
     for i, one in enumerate(names):
         if not isinstance(one, str) or not one or "," in one:
-            raise ValueError(f"{name}[{i}]={one!r} is no name.")
+            raise ValueError(f"{name}[{i}]={one!r} is not a name.")
         if name == "material_ids" and not _ID.fullmatch(one):
-            raise ValueError(f'{name}[{i}]={one!r} is no id such as "mp-149".')
+            raise ValueError(f'{name}[{i}]={one!r} is not an id such as "mp-149".')
     if not names:
         raise ValueError(f"{name} is empty. Leave it out to ask for all.")
     key = order if name == "material_ids" else None
@@ -172,7 +172,7 @@ def check_count(name: str, given: Any, *, least: int, most: int | None = None) -
     whole = isinstance(given, Integral) and not isinstance(given, bool)
     if not whole or given < least or (most is not None and given > most):
         upper = "" if most is None else f" to {most}"
-        raise ValueError(f"{name}={given!r} is no whole number from {least}{upper}.")
+        raise ValueError(f"{name}={given!r} is not a whole number from {least}{upper}.")
     return int(given)
 
 
