@@ -10,9 +10,9 @@ from ._loss import (
     LOSSES as LOSSES,
     ClassLoss as ClassLoss,
     MaskedLoss as MaskedLoss,
-    RateBalance as RateBalance,
-    TaskBalance as TaskBalance,
-    UncertaintyBalance as UncertaintyBalance,
+    DynamicWeightAverage as DynamicWeightAverage,
+    TaskWeighting as TaskWeighting,
+    UncertaintyWeighting as UncertaintyWeighting,
     gaussian_nll as gaussian_nll,
 )
 from ._network import CrystalNetwork as CrystalNetwork
