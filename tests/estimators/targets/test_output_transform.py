@@ -65,6 +65,7 @@ def outputs(model, graphs):
         return model.net_.module_.eval()(batch).numpy().astype(float)
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("estimator", MODELS, ids=lambda m: type(m).__name__)
 def test_predictions_are_never_negative(estimator, small, y):
     graphs = transformer_for(estimator).transform(small[0])
