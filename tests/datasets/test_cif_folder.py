@@ -86,7 +86,7 @@ def test_bad_files_are_all_named_or_left_out(folder):
     write_labels(folder, "007,1\nNaN,2\nmp-1,3\nmp-2,4\n")
     with pytest.raises(ValueError, match=r"3 of 4(.|\n)*007: (.|\n)*NaN: ") as error:
         read_cif_folder(folder)
-    assert "mp-2: there is not a file" in str(error.value)
+    assert "mp-2.cif does not exist" in str(error.value)
     with pytest.warns(UserWarning, match="3 of 4"):
         bunch = read_cif_folder(folder, errors="skip")
     assert bunch.target.tolist() == [3]

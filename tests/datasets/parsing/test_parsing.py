@@ -297,7 +297,7 @@ def test_what_pymatgen_guessed_is_told_once():
     assert sorted(parsed.remarks) == [1, 2]
 
 
-@pytest.mark.filterwarnings("ignore:.*(cannot be read|may not be what)")
+@pytest.mark.filterwarnings("ignore:.*(cannot be read|may differ)")
 def test_threads_keep_remarks_and_failures_apart(skewed):
     """Dask's, for example: Python catches warnings for all threads at once."""
     kinds = [
