@@ -2,10 +2,11 @@
 
     python tools/trace_files.py [--list]
 
-For each of two runs on 24 crystals that are graphs already, prints the files of skcrystal
-that are visited, the functions called, and how often a call lies in another file than the
-call before it: how many times a reader of the way of the data has to turn a page. Only
-the calling thread counts. ``--list`` adds the files in order of their first visit.
+For each of two runs on 24 crystals that are graphs already, prints the number of files
+of skcrystal that are visited, of functions called, and of changes of file: calls of a
+function in another file than that of the call before. Generator expressions count as
+part of the function around them, and only the calling thread counts. ``--list`` adds
+the files in order of their first visit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PACKAGE = Path(skcrystal.__file__).parent
 
 
 class Trace(NamedTuple):
-    """What was called, in order: one entry a file, and a number a function."""
+    """Files visited, in order, and numbers of functions and of changes of file."""
 
     files: list[str]
     n_functions: int
@@ -33,7 +34,7 @@ class Trace(NamedTuple):
 
 
 def trace(run: Callable[[], Any]) -> Trace:
-    """Run something, and count its calls of functions of the package."""
+    """Count the calls of functions of the package in a run."""
     files: dict[str, None] = {}
     codes: set[CodeType] = set()
     last, n_changes = None, 0
@@ -41,7 +42,8 @@ def trace(run: Callable[[], Any]) -> Trace:
     def note(frame: FrameType, event: str, argument: Any) -> None:
         nonlocal last, n_changes
         code = frame.f_code
-        if event != "call" or not code.co_filename.startswith(f"{PACKAGE}/"):
+        ours = code.co_filename.startswith(f"{PACKAGE}/")
+        if event != "call" or not ours or code.co_name == "<genexpr>":
             return
         codes.add(code)
         files.setdefault(code.co_filename)
@@ -65,9 +67,7 @@ def main() -> None:
     graphs, y = CrystalGraphTransformer().fit_transform(crystals[:24]), y[:24, 0]
 
     def model() -> CGCNNRegressor:
-        return CGCNNRegressor(
-            max_epochs=1, dropout=0.1, random_state=0, device="cpu"
-        )
+        return CGCNNRegressor(max_epochs=1, dropout=0.1, random_state=0, device="cpu")
 
     # Once before, so that nothing is imported or filled on the way.
     fitted = model().fit(graphs, y)

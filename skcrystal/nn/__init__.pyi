@@ -9,8 +9,8 @@ from ._head import Head as Head, TaskHeads as TaskHeads
 from ._loss import (
     LOSSES as LOSSES,
     ClassLoss as ClassLoss,
-    MaskedLoss as MaskedLoss,
     DynamicWeightAverage as DynamicWeightAverage,
+    MaskedLoss as MaskedLoss,
     TaskWeighting as TaskWeighting,
     UncertaintyWeighting as UncertaintyWeighting,
     gaussian_nll as gaussian_nll,

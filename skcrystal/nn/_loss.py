@@ -159,10 +159,9 @@ class TaskWeighting(nn.Module):
 class UncertaintyWeighting(TaskWeighting):
     """Weights that are learned: the inverse of how far labels scatter [1]_.
 
-    A label at the distance d of its prediction has the density
-    ``exp(-|d|^p / s) / s^(1 / p)``, up to a constant: a Laplace distribution for errors
-    of power 1, a normal one for those of power 2. The scatter s of each target
-    maximises the likelihood, together with the network.
+    A label has the density ``exp(-error / s) / s^(1 / p)``, up to a constant: a Laplace
+    distribution for errors of power p = 1, a normal one for those of power 2. The
+    scatter s of each target maximises the likelihood, together with the network.
 
     Parameters
     ----------
