@@ -6,13 +6,9 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-<<<<<<< HEAD:benchmarks/accuracy/_report.py
 from benchmarks._harness import print_report
 from benchmarks.accuracy._models import MODELS
-from skcrystal.utils._panels import COLOURS, MARKERS, add_legend
-=======
 from skcrystal.utils._plotting import COLOURS, MARKERS, add_legend
->>>>>>> main:benchmarks/_accuracy_report.py
 
 TITLES = {  # of targets, in the order of columns
     "formation_energy_per_atom": ("FE", "eV/atom"),
