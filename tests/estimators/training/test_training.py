@@ -149,7 +149,7 @@ def test_formula_is_reduced(skewed):
 @pytest.mark.learning
 def test_warm_start_goes_on(model, small, graphs):
     y = small[1]
-    model.set_params(warm_start=True, lr_schedule="constant", max_epochs=5)
+    model.set_params(warm_start=True, lr_schedule="constant", max_epochs=20, lr=0.01)
     first = model.fit(graphs, y).history_["train_loss"]
     scale = model._scaler
     again = model.fit(graphs[:30], y[:30]).history_["train_loss"]
