@@ -183,7 +183,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
             self.graph_settings_, self.cutoff_ = start.settings, start.cutoff
             self.elements_ = np.union1d(start.elements, elements)
         self._task = task.trained(net.criterion_)
-        self._architecture = architecture
+        self._architecture: dict[str, Any] = architecture
         self._training_set = task.summary(data.targets[train])
         self._mc_seed = int(random.randint(2**31 - 1))
         self.history_ = history_frame(net)

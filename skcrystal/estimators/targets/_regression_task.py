@@ -197,7 +197,9 @@ class RegressionTask:
         assert isinstance(criterion, MaskedLoss)
         found = self.weights.fixed
         if criterion.weighting is not None:
-            found = criterion.weighting.weights.cpu().numpy().astype(np.float64)
+            weights = criterion.weighting.weights
+            assert isinstance(weights, Tensor)  # modules have attributes of any kind
+            found = weights.cpu().numpy().astype(np.float64)
         return replace(self, weights=TaskWeights(found / found.mean()))
 
     def summary(self, targets: Targets) -> dict[str, Any]:

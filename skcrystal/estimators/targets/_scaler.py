@@ -95,12 +95,11 @@ class TargetScaler:
         log = self._is_log
         if not log.any():
             return values
+        xp: Any = torch if isinstance(scaled, Tensor) else np
+        is_log = xp.asarray(log, device=scaled.device)
         # No gradient of a tensor passes through the NaN of other targets.
         size = _like(np.where(log, self.size, 1.0), scaled)
-        if isinstance(values, Tensor):
-            is_log = torch.from_numpy(log).to(values.device)
-            return torch.where(is_log, values.where(is_log, 0).expm1() * size, values)
-        return np.where(log, np.expm1(np.where(log, values, 0.0)) * size, values)
+        return xp.where(is_log, xp.expm1(xp.where(is_log, values, 0.0)) * size, values)
 
     def slope(self, values: NDArray) -> NDArray:
         """Derivatives of predictions (..., T) by outputs, of the same shape."""

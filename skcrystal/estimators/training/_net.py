@@ -35,11 +35,11 @@ class GraphNet(NeuralNet):
 
     _share = 1.0  # of the micro-batch that passes, in the loss of its batch
 
-    def train_step_single(self, batch: list[MicroBatch], **fit_params):
+    def train_step_single(self, batch, **fit_params):
         """Accumulate the gradients of all micro-batches."""
         return self._add_up_steps(super().train_step_single, batch, fit_params)
 
-    def validation_step(self, batch: list[MicroBatch], **fit_params):
+    def validation_step(self, batch, **fit_params):
         """Add up the losses of all micro-batches."""
         return self._add_up_steps(super().validation_step, batch, fit_params)
 
@@ -103,7 +103,7 @@ class ParallelGraphNet(AccelerateMixin, GraphNet):
 
     _criteria: list[str]  # skorch's list of losses
 
-    def train_step_single(self, batch: list[MicroBatch], **fit_params):
+    def train_step_single(self, batch, **fit_params):
         (part,) = batch
         self._share = part.share
         return super().train_step_single((part.graphs, part.labels), **fit_params)
@@ -132,7 +132,7 @@ class ParallelGraphNet(AccelerateMixin, GraphNet):
         of_accelerator = ("accelerator", "unwrap_after_train")
         state = {k: v for k, v in vars(self).items() if k not in of_accelerator}
         del state["_wrapped_with_accelerator"]
-        vars(net).update(state, device=device)
+        net.__dict__.update(state, device=device)
         net.module_.to(device)
         net.criterion_.to(device)
         net.optimizer_ = net.optimizer_.optimizer
