@@ -56,7 +56,7 @@ STUDIES = [
         "accuracy.py report",
     ),
     Study(
-        "What the training recipe brings",
+        "Effects of the training recipe",
         "Absolute errors as the loss are the largest single gain for formation "
         "energies: with squared or Huber losses they are 17.6 and 18.0 % higher.",
         "recipe.jsonl",
@@ -67,7 +67,7 @@ STUDIES = [
         redraw="study_recipe.py --report --epochs 30 --seeds 0",
     ),
     Study(
-        "What a split is worth",
+        "Effect of the split",
         "Errors by formula are 4 % (energies) and 7 % (gaps) larger than in "
         "random folds; without an element or a cluster, far larger.",
         "splitting.md",
@@ -88,7 +88,7 @@ STUDIES = [
         {"uncertainty.png": "uncertainty.png"},
     ),
     Study(
-        "What ensembles and queries cost",
+        "Cost of ensembles and queries",
         "Five members on two workers cost 2.97 times one model.",
         "uncertainty_cost.md",
         "uncertainty.md",
@@ -97,7 +97,7 @@ STUDIES = [
         ("uncertainty_cost.md",),
     ),
     Study(
-        "Active learning: four networks, four ways to choose, two sets",
+        "Active learning: four networks, four strategies, two sets",
         "The largest uncertainties of Monte Carlo dropout are worse queries "
         "than random ones; `largest_cluster` saves 4 to 20 % of labels for "
         "energies.",
@@ -134,7 +134,7 @@ STUDIES = [
         redraw="study_classification.py --report",
     ),
     Study(
-        "Starting from a trained network",
+        "Transfer from a trained network",
         "Pre-training lowers errors by 13 % with 50 labels and 5 % with 400; a "
         "frozen trunk is worse than none.",
         "transfer.jsonl",
@@ -177,7 +177,7 @@ STUDIES = [
         {"glass.png": "glass.png"},
     ),
     Study(
-        "Speed and memory beside plain PyTorch Geometric",
+        "Speed and memory relative to PyTorch Geometric",
         "Networks train 3.90 to 11.54 times as fast as the same networks of "
         "PyTorch Geometric (12 neighbours).",
         "speed.md",
@@ -187,7 +187,7 @@ STUDIES = [
         ("speed.md",),
     ),
     Study(
-        "Speed beside other packages",
+        "Speed relative to other packages",
         "On a CPU networks train 11.69 to 20.19 times as fast as those of "
         "MatGL, SchNetPack and ALIGNN without angles.",
         "peers.md",
@@ -215,7 +215,7 @@ STUDIES = [
         ("precision.md",),
     ),
     Study(
-        "How cost grows",
+        "Scaling of cost",
         "Cost grows with the number of edges; crystals/s do not depend on the "
         "size of the data set.",
         "growth.csv",
