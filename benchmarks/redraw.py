@@ -147,8 +147,8 @@ STUDIES = [
     ),
     Study(
         "Perturbed copies of crystals",
-        "Perturbed copies bring nothing on Materials Project crystals, and 8 to "
-        "10 % on ideal cubic prototypes.",
+        "Perturbed copies do not lower errors on Materials Project crystals; on "
+        "ideal cubic prototypes strained copies do, by 8 to 10 %.",
         "augmentation.jsonl",
         "periodic-graphs.md",
         "study_augmentation.py",
@@ -231,14 +231,14 @@ STUDIES = [
 HEAD = """\
 # All results
 
-What was measured, the page with its tables and figures, and the command that measures
-it anew, with the time that it takes on two cores. `benchmarks/README.md` says which
-crystals are used, and where the scripts look for them.
+Findings, the page with tables and figures of each, and the command that measures it
+anew, with its time on two cores. `benchmarks/README.md` lists the
+crystals, and where the scripts look for them.
 
 Records of the runs are in `benchmarks/records/`. `make results` draws this page, the
-marked tables of the others and their figures from them; a test holds all to the
-records. Where no command redraws a table, its script measures and prints at once, and
-the record is what it printed.
+marked tables of the others and their figures from them, and a check before every change
+compares all with the records. Where no command redraws a table, its script measures and
+prints at once, and the record is what it printed.
 
 | finding | measured by `python benchmarks/...` | record |
 | --- | --- | --- |
