@@ -1,20 +1,22 @@
-"""Crystals in a folder of files, with labels in a table beside them."""
+"""Crystals in a folder of files, with labels in a table of the same folder."""
 
 from __future__ import annotations
 
+import csv
 import re
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ._id_prop import read_id_prop
-from ._labels import with_labels
-from ._parsed_bunch import bunch_of_parsed
-from ._parsing import parse_structures
+from ._labels import RESERVED, is_number, target_list, with_labels
+from .parsing._bunch import bunch_of_parsed
+from .parsing._parse import parse_structures
+from .parsing._text import read_text
 
 _PACKED = re.compile(r"\.(gz|bz2|xz)$", re.IGNORECASE)
 _ENDING = re.compile(r"\.(cif|vasp|poscar|contcar)$", re.IGNORECASE)
@@ -55,7 +57,7 @@ def read_cif_folder(
     id_prop : str or None, default="id_prop.csv"
         The table in the folder. None reads crystals alone.
     errors : {"raise", "skip"}, default="raise"
-        What to do about files that cannot be read and ids without a file: raise one
+        How to treat files that cannot be read and ids without a file: raise one
         error that lists them, or leave them out and warn.
     disordered : {"error", "keep"}, default="error"
         Whether a crystal with partial occupancies counts as one that cannot be read:
@@ -65,7 +67,7 @@ def read_cif_folder(
     verbose : bool or int, default=False
         Whether to show a progress bar.
     cache : str or Path, optional
-        Folder in which to keep what was made of each file, by its content: reading
+        Cache folder for the crystal of each file, by its content: reading
         again then takes a fraction of the time.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -79,19 +81,19 @@ def read_cif_folder(
         data : list (or Series) of n pymatgen Structures, in the order of the table.
         target : ndarray (or DataFrame) of shape (n,) or (n, n_targets)
             In the table's units. NaN where missing; None without a table. A single
-            column of words is kept as classes.
+            column of words holds classes.
         target_names : list of str
         groups : ndarray of shape (n,)
             Reduced formulas.
         frame : DataFrame
             Labels, structures and formulas, indexed by id. Ids are text: "007" and
-            "NaN" stay what they are.
+            "NaN" stay as they are.
         failed_ : dict
             Why a crystal was left out, by id.
         remarks_ : dict
-            What pymatgen had to guess or mend in a file, by id.
+            Guesses and repairs of pymatgen in a file, by id.
         ignored_ : list of str
-            Files of crystals without a row in the table, of which a warning tells.
+            Files of crystals without a row in the table, named in a warning.
         DESCR : str
     (data, target) : tuple
         If `return_X_y`.
@@ -100,9 +102,9 @@ def read_cif_folder(
     ------
     ValueError
         If files cannot be read or have no row and ``errors="raise"``, if an id stands
-        twice, if there is no crystal, or a label is no number.
+        twice, if there is no crystal, or a label is not a number.
     FileNotFoundError
-        If there is no such folder, or not the table.
+        If the folder or the table does not exist.
 
     Examples
     --------
@@ -120,7 +122,7 @@ def read_cif_folder(
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}.")
+        raise FileNotFoundError(f"the folder {folder} does not exist.")
     files = _files(folder)
     table = read_id_prop(folder, id_prop, targets, files)
     names = [] if table is None else list(table.columns)
@@ -178,3 +180,130 @@ def _files(folder: Path) -> dict[str, Path]:
             "ID.poscar or POSCAR_ID."
         )
     return files
+
+
+# The table of labels in a folder of crystals: an id a row, and its labels.
+
+
+def read_id_prop(
+    folder: Path,
+    id_prop: str | None,
+    targets: str | Sequence[str] | None,
+    ids: Collection[str],
+) -> pd.DataFrame | None:
+    """Labels as text, by id; None without a table.
+
+    Parameters
+    ----------
+    folder : Path
+    id_prop : str or None
+        Name of the table in the folder.
+    targets : str or sequence of str, optional
+        Names of its columns, or which of them to take.
+    ids : collection of str
+        Of the crystals that are there: a first row that is none of them may be names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the table is not there, although it was named or another is there.
+    ValueError
+        If rows are of different length, no id is that of a file, one stands twice, or
+        `targets` does not fit.
+    """
+    path = _path(folder, id_prop)
+    if path is None:
+        if targets is not None:
+            raise ValueError(
+                f"targets={targets!r}, but {folder} has no table of labels."
+            )
+        return None
+    rows = _rows(path)
+    header = None
+    if rows[0][0] not in ids and not any(is_number(cell) for cell in rows[0][1:]):
+        header, *rows = rows
+    if not any(row[0] in ids for row in rows):
+        raise ValueError(
+            f"{path}: no id there, such as {rows[0][0]!r}, is that of a file in the "
+            f"folder, such as {min(ids)!r}. Ids stand first in a row, as files are "
+            "named, zeros included, without the ending."
+        )
+    counts = Counter(row[0] for row in rows)
+    twice = [name for name, n in counts.items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"{path}: {len(twice)} ids have several rows, the first {twice[0]!r}; keep "
+            "one of each."
+        )
+    n_labels = len(header or rows[0]) - 1
+    names = target_list(targets)
+    columns = header[1:] if header else _columns(names, n_labels, path)
+    if len(set(columns)) < len(columns):
+        raise ValueError(
+            f"{path}: the columns {columns} have one name twice; rename one."
+        )
+    unknown = [name for name in names or [] if name not in columns]
+    if unknown:
+        raise ValueError(
+            f"targets: {path} has no column {unknown[0]!r}, only {columns}."
+        )
+    if names is None:
+        _check_names(columns, path)
+    index = pd.Index([row[0] for row in rows], dtype=object, name="id")
+    table = pd.DataFrame([row[1:] for row in rows], index, columns, dtype=object)
+    return table if names is None else table[names]
+
+
+def _check_names(columns: list[str], path: Path) -> None:
+    """Refuse a table that has a column which a Bunch has of its own, as a label."""
+    for name in columns:
+        if name in RESERVED:
+            others = [other for other in columns if other not in RESERVED]
+            raise ValueError(
+                f"{path}: the column {name!r} cannot be a target, as the Bunch has "
+                f"one of that name; choose others, such as targets={others}, or "
+                "rename it."
+            )
+
+
+def _path(folder: Path, id_prop: str | None) -> Path | None:
+    if id_prop is None or (folder / id_prop).is_file():
+        return None if id_prop is None else folder / id_prop
+    others = sorted(file.name for file in folder.glob("*.csv"))
+    if id_prop != "id_prop.csv" or others:
+        raise FileNotFoundError(
+            f"{folder} has no {id_prop} (tables there: {others}); set "
+            "`id_prop` to the file with labels, or to None to read crystals alone."
+        )
+    return None
+
+
+def _rows(path: Path) -> list[list[str]]:
+    rows = [
+        [cell.strip() for cell in row]
+        for row in csv.reader(read_text(path).splitlines())
+    ]
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        raise ValueError(f"{path} is empty.")
+    width = len(rows[0])
+    for i, row in enumerate(rows):
+        if len(row) != width or width < 2:
+            raise ValueError(
+                f"{path}: row {i + 1} ({','.join(row)}) has {len(row)} columns, the "
+                f"first has {width}; each has an id and as many labels, with commas "
+                "in between."
+            )
+    return rows
+
+
+def _columns(names: list[str] | None, n_labels: int, path: Path) -> list[str]:
+    """Names of the columns of labels, in a table that has none."""
+    if names is None:
+        return ["target"] if n_labels == 1 else [f"target_{i}" for i in range(n_labels)]
+    if len(names) != n_labels:
+        raise ValueError(
+            f"targets has {len(names)} names, but {path} has {n_labels} columns of "
+            "labels."
+        )
+    return names

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ._labels import target_list, with_labels
-from ._parsed_bunch import bunch_of_parsed
-from ._parsing import parse_structures
-from ._table_files import read_table_file
+from .parsing._bunch import bunch_of_parsed
+from .parsing._parse import parse_structures
+from .parsing._text import read_text
 
 
 def read_table(
@@ -32,7 +36,7 @@ def read_table(
 
     The column holds CIF or POSCAR text, dictionaries of pymatgen's or JARVIS's form (or
     their JSON), ASE Atoms or Structures, as matminer's tables do; forms are recognised
-    by what is there.
+    by its content.
 
     Parameters
     ----------
@@ -49,7 +53,7 @@ def read_table(
         Column that names the crystals; it becomes the index. By default the index of
         the DataFrame, or row numbers from 0.
     errors : {"raise", "skip"}, default="raise"
-        What to do about crystals that cannot be read: raise one error that lists them,
+        How to treat crystals that cannot be read: raise one error that lists them,
         or leave them out and warn.
     disordered : {"error", "keep"}, default="error"
         Whether a crystal with partial occupancies counts as one that cannot be read:
@@ -59,7 +63,7 @@ def read_table(
     verbose : bool or int, default=False
         Whether to show a progress bar.
     cache : str or Path, optional
-        Folder in which to keep what was made of each text: reading again then takes a
+        Cache folder for the crystal of each text: reading again then takes a
         fraction of the time.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -73,7 +77,7 @@ def read_table(
         data : list (or Series) of n pymatgen Structures
         target : ndarray (or DataFrame) of shape (n,) or (n, n_targets)
             In the table's units. NaN where missing; None without `targets`. A single
-            target in words or truth values is kept as classes; beside others, truth
+            target in words or truth values holds classes; among several targets, truth
             values are 1 and 0.
         target_names : list of str
         groups : ndarray of shape (n,)
@@ -84,7 +88,7 @@ def read_table(
         failed_ : dict
             Why a crystal was left out, by id.
         remarks_ : dict
-            What pymatgen had to guess or mend, by id.
+            Guesses and repairs of pymatgen, by id.
         DESCR : str
     (data, target) : tuple
         If `return_X_y`.
@@ -92,8 +96,9 @@ def read_table(
     Raises
     ------
     ValueError
-        If there is no such column, crystals cannot be read and ``errors="raise"``, an
-        id stands twice, or a label is no number; the message has column, row and value.
+        If a column is missing, crystals cannot be read and ``errors="raise"``, an
+        id stands twice, or a label is not a number; the message has column, row and
+        value.
     ImportError
         If a parquet file is given and pyarrow is not installed.
 
@@ -166,3 +171,113 @@ def _check_columns(frame: pd.DataFrame, argument: str, names: Sequence[str]) -> 
 
 def _row_name(name: Any) -> str:
     return name if isinstance(name, str) else f"row {name}"
+
+
+_PACKED = {".gz", ".bz2", ".xz"}
+
+
+def read_table_file(
+    path: str | PathLike, id_column: str | None, structure_column: str
+) -> pd.DataFrame:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its ending decides on the format.
+    id_column, structure_column : str
+        Columns that stay text.
+
+    Raises
+    ------
+    ValueError
+        If the file is of no known kind, or holds no table.
+    ImportError
+        If pyarrow is needed and missing.
+    """
+    path = Path(path)
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in _PACKED:
+        endings.pop()
+    kind = endings[-1] if endings else ""
+    if kind == ".parquet":
+        return _read_parquet(path)
+    if kind in (".csv", ".tsv"):
+        return _read_csv(path, kind, {id_column, structure_column, "formula"})
+    if kind == ".json":
+        return _frame_of_json(json.loads(read_text(path)), path)
+    if kind in (".jsonl", ".ndjson"):
+        lines = read_text(path).splitlines()
+        return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+    raise ValueError(
+        f"{path}: the ending is unknown; it may be .csv, .tsv, .json, .jsonl "
+        "(each also packed with .gz, .bz2 or .xz) or .parquet."
+    )
+
+
+def _read_csv(path: Path, kind: str, texts: set[str | None]) -> pd.DataFrame:
+    # Sodium nitride's formula reads "NaN", and ids have leading zeros: text first.
+    separator = "," if kind == ".csv" else "\t"
+    text = io.StringIO(read_text(path))
+    try:
+        frame = pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False)
+    except ValueError as error:  # of pandas' parser, which does not know the file
+        raise ValueError(
+            f"{path} is not a table with {separator!r} between columns: "
+            f"{str(error).strip()}"
+        ) from error
+    for name in frame.columns:
+        if name not in texts:
+            frame[name] = _numbers_if_all(frame[name])
+    return frame
+
+
+def _numbers_if_all(column: pd.Series) -> pd.Series:
+    """Make numbers of a column of numbers and blanks; leave any other alone."""
+    there = column[column.str.strip() != ""]
+    try:
+        numbers = there.astype(np.float64)
+    except ValueError:
+        return column
+    if not len(there) or not np.isfinite(numbers).any():
+        return column
+    if (
+        len(there) == len(column)
+        and (there.str.fullmatch(r"\s*[+-]?\d{1,18}\s*")).all()
+    ):
+        return column.astype(np.int64)
+    return numbers.reindex(column.index)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except ImportError as error:
+        raise ImportError(
+            "parquet needs pyarrow: pip install skcrystal[table]"
+        ) from error
+
+
+def _frame_of_json(content: Any, path: Path) -> pd.DataFrame:
+    if isinstance(content, list):
+        return pd.DataFrame(content)
+    if isinstance(content, dict):
+        if content.get("@class") == "DataFrame":  # monty writes pandas' JSON as text
+            content = content["data"]
+            content = json.loads(content) if isinstance(content, str) else content
+        if {"columns", "data"} <= set(content):
+            columns = content["columns"]
+            rows = [dict(zip(columns, row, strict=True)) for row in content["data"]]
+            return pd.DataFrame(rows, index=content.get("index"))
+        columns = list(content.values())
+        if columns and all(isinstance(column, list) for column in columns):
+            cells = zip(*columns, strict=True)
+            return pd.DataFrame([dict(zip(content, row, strict=True)) for row in cells])
+        if columns and all(isinstance(column, dict) for column in columns):
+            index = list(columns[0])
+            rows = [{k: v.get(i) for k, v in content.items()} for i in index]
+            return pd.DataFrame(rows, index=index)
+    raise ValueError(
+        f"{path}: this JSON is not a table: a list of records, or columns and data, "
+        "are expected."
+    )

@@ -11,7 +11,7 @@ from pymatgen.core import Structure
 from sklearn.base import clone
 
 from skcrystal import CGCNNRegressor
-from skcrystal.estimators import _data as data_module
+from skcrystal.estimators.training import _loader as data_module
 from skcrystal.nn import CrystalDropout, Head
 
 KINDS = {
@@ -101,7 +101,7 @@ def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
     model.set_params(n_mc_samples=3000)
     kind = "components" if model.loss == "gaussian_nll" else "std"
     mean, std, *_ = model.predict(graphs[:3], **{f"return_{kind}": True})
-    from skcrystal.estimators._data import store_of
+    from skcrystal.estimators.training._loader import store_of
 
     network = model.net_.module_.train()
     batch = store_of(graphs[:3], "cpu").gather(np.arange(3))

@@ -1,0 +1,1 @@
+"""Query strategies: acquisition functions, surrogates and selection of batches."""
