@@ -116,6 +116,7 @@ def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
     assert (np.abs(mean - expected) < 5 * spread / 3000**0.5 * 2**0.5).all()
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("where", ["dropout", "dropout_conv"])
 def test_more_dropout_is_more_spread(model, small, graphs, where):
     spreads = []
