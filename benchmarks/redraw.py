@@ -3,10 +3,10 @@
     python benchmarks/redraw.py          # tables of docs/ and the figures; a minute
     python benchmarks/redraw.py --check  # writes nothing; fails if they differ
 
-The records are in records/: a line or row a run, as the scripts beside this one wrote
-them. What a script prints once and does not record run by run, such as timings, is
-there as it was printed. To measure anew, run the command that the page gives, then copy
-what it wrote in results/ to records/.
+The records are in records/: a line or row a run, as the scripts wrote them. What a
+script prints once and does not record run by run, such as timings, is there as it was
+printed. To measure anew, run the command that the page gives, then copy what it wrote
+in results/ to records/.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from _page_tables import fill, missing_numbers, reports_of
-from _results import DOCS, RECORDS
+from benchmarks._harness import DOCS, RECORDS
+from benchmarks._page_tables import fill, missing_numbers, reports_of
 
 _HERE = Path(__file__).resolve().parent
 PAGE = DOCS / "results.md"
@@ -49,11 +49,11 @@ STUDIES = [
         "0.2782.",
         "accuracy.jsonl",
         "accuracy.md",
-        "accuracy.py run --rows 5000 10000 all --epochs 50",
+        "accuracy/accuracy.py run --rows 5000 10000 all --epochs 50",
         "half an hour to an hour a model on all rows, one thread; resumes",
         ("accuracy.md",),
         {"accuracy.png": "accuracy.png"},
-        "accuracy.py report",
+        "accuracy/accuracy.py report",
     ),
     Study(
         "Effects of the training recipe",
@@ -61,10 +61,10 @@ STUDIES = [
         "energies: with squared or Huber losses they are 17.6 and 18.0 % higher.",
         "recipe.jsonl",
         "accuracy.md",
-        "study_recipe.py --epochs 30 --seeds 0",
+        "studies/recipe.py --epochs 30 --seeds 0",
         "half an hour; resumes",
         ("recipe.md",),
-        redraw="study_recipe.py --report --epochs 30 --seeds 0",
+        redraw="studies/recipe.py --report --epochs 30 --seeds 0",
     ),
     Study(
         "Effect of the split",
@@ -72,7 +72,7 @@ STUDIES = [
         "random folds; without an element or a cluster, far larger.",
         "splitting.md",
         "splitting.md",
-        "splitting.py",
+        "studies/splitting.py",
         "five minutes",
         ("splitting.md",),
     ),
@@ -82,7 +82,7 @@ STUDIES = [
         "formulas; an ensemble of Gaussian members orders errors best.",
         "uncertainty_quality.md",
         "uncertainty.md",
-        "uncertainty.py --only quality",
+        "studies/uncertainty.py --only quality",
         "20 minutes",
         ("uncertainty_quality.md",),
         {"uncertainty.png": "uncertainty.png"},
@@ -92,7 +92,7 @@ STUDIES = [
         "Five members on two workers cost 2.97 times one model.",
         "uncertainty_cost.md",
         "uncertainty.md",
-        "uncertainty.py --only cost",
+        "studies/uncertainty.py --only cost",
         "5 minutes",
         ("uncertainty_cost.md",),
     ),
@@ -103,14 +103,14 @@ STUDIES = [
         "energies.",
         "active_learning.csv",
         "active-learning.md",
-        "study_active_learning.py",
+        "studies/active_learning.py",
         "a day; resumes",
         ("active_learning.md",),
         {
             "active_learning_filtered.png": "active-learning-filtered.png",
             "active_learning_unfiltered.png": "active-learning-unfiltered.png",
         },
-        "study_active_learning.py --report",
+        "studies/active_learning.py --report",
     ),
     Study(
         "Several targets at once",
@@ -118,20 +118,20 @@ STUDIES = [
         "energies are 10 to 13 % worse and gaps 1 to 2 % better than alone.",
         "multitask.jsonl",
         "multi-task.md",
-        "study_multitask.py",
+        "studies/multitask.py",
         "four hours; resumes",
         ("multitask.md",),
-        redraw="study_multitask.py --report",
+        redraw="studies/multitask.py --report",
     ),
     Study(
         "Metals against crystals with a gap",
         "A classifier is one to two points ahead of a threshold on a predicted gap.",
         "classification.jsonl",
         "classification.md",
-        "study_classification.py",
+        "studies/classification.py",
         "half an hour; resumes",
         ("classification.md",),
-        redraw="study_classification.py --report",
+        redraw="studies/classification.py --report",
     ),
     Study(
         "Transfer from a trained network",
@@ -139,11 +139,11 @@ STUDIES = [
         "frozen trunk is worse than none.",
         "transfer.jsonl",
         "transfer.md",
-        "study_transfer.py",
+        "studies/transfer.py",
         "an hour; resumes",
         ("transfer.md",),
         {"transfer.png": "transfer.png"},
-        "study_transfer.py --report",
+        "studies/transfer.py --report",
     ),
     Study(
         "Perturbed copies of crystals",
@@ -151,17 +151,17 @@ STUDIES = [
         "ideal cubic prototypes strained copies do, by 8 to 10 %.",
         "augmentation.jsonl",
         "periodic-graphs.md",
-        "study_augmentation.py",
+        "studies/augmentation.py",
         "an hour; resumes",
         ("augmentation.md",),
-        redraw="study_augmentation.py --report",
+        redraw="studies/augmentation.py --report",
     ),
     Study(
         "Energy barriers in a metallic glass",
         "CoGN orders the barriers of unseen configurations best, r = 0.800.",
         "glass.md",
         "glass.md",
-        "study_glass.py",
+        "studies/glass.py",
         "three hours; resumes",
         ("glass.md",),
     ),
@@ -171,8 +171,8 @@ STUDIES = [
         "than edges of their length (p = 0.51).",
         "glass_rings.md",
         "glass.md",
-        "glass_rings.py",
-        "ten minutes, after study_glass.py",
+        "studies/glass_rings.py",
+        "ten minutes, after studies/glass.py",
         ("glass_rings.md",),
         {"glass.png": "glass.png"},
     ),
@@ -182,7 +182,7 @@ STUDIES = [
         "PyTorch Geometric (12 neighbours).",
         "speed.md",
         "benchmarks.md",
-        "speed.py --threads 2",
+        "speed/speed.py --threads 2",
         "ten minutes",
         ("speed.md",),
     ),
@@ -192,7 +192,7 @@ STUDIES = [
         "MatGL, SchNetPack and ALIGNN without angles.",
         "peers.md",
         "benchmarks.md",
-        "peers.py --threads 2 --crystals 200",
+        "speed/peers.py --threads 2 --crystals 200",
         "half an hour, with their environments",
         ("peers.md",),
     ),
@@ -201,7 +201,7 @@ STUDIES = [
         "`parse_structures` reads 1,856 crystals/s where pymatgen reads 327.",
         "parsing.md",
         "benchmarks.md",
-        "parsing.py",
+        "speed/parsing.py",
         "two minutes",
         ("parsing.md",),
     ),
@@ -210,7 +210,7 @@ STUDIES = [
         "Neither bfloat16 nor `torch.compile` pays on a CPU.",
         "precision.md",
         "benchmarks.md",
-        "precision.py --threads 1 --crystals 128",
+        "speed/precision.py --threads 1 --crystals 128",
         "ten minutes",
         ("precision.md",),
     ),
@@ -220,11 +220,11 @@ STUDIES = [
         "size of the data set.",
         "growth.csv",
         "growth.md",
-        "growth.py --threads 1",
+        "speed/growth.py --threads 1",
         "five minutes",
         (),
         {"growth.png": "growth.png"},
-        "growth.py --threads 1 --redraw",
+        "speed/growth.py --threads 1 --redraw",
     ),
 ]
 
@@ -249,8 +249,8 @@ Drawn by examples: bonds of a perovskite by importance, in
 first model, by `make demo`.
 
 The table of networks trained on unfiltered data, in [benchmarks.md](benchmarks.md), is
-made by `python benchmarks/stability.py --threads 1` (one to two hours); records of its
-single runs do not exist.
+made by `python benchmarks/studies/stability.py --threads 1` (one to two hours); records
+of its single runs do not exist.
 """
 
 
