@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,8 @@ from ._pipelines import (
     separate,
     transform,
 )
+from ._predictive import CrystalRegressorMixin, PredictiveMoments, predictive_of
 from .saving._save import Saving
-from .targets._scoring import CrystalRegressorMixin
 from .targets._site_targets import refuse_sites
 from .targets._targets import check_targets, check_weights
 
@@ -169,65 +169,11 @@ class AugmentedRegressor(
         self.estimator_ = rejoin(self.estimator, prefix, model)
         return self
 
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        return_components: Literal[False] = False,
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[True],
-        return_components: Literal[False] = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        *,
-        return_components: Literal[True],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
-        """Predict as the model does, of crystals as they are.
-
-        Parameters
-        ----------
-        X : sequence of m crystals, or whatever else the model reads
-        return_std : bool, default=False
-            Whether to also give standard deviations, if the model has them.
-        return_components : bool, default=False
-            Whether to also give their epistemic and aleatoric parts, if it has them.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`.
-        std, or epistemic and aleatoric : ndarray of the shape of `mean`
-            In the units of `y`; only if asked for.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        """
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
         check_is_fitted(self, "estimator_")
-        asked = {"return_std": return_std, "return_components": return_components}
-        # Other regressors need not know of what they are not asked for.
-        return self.estimator_.predict(X, **{k: True for k, v in asked.items() if v})
+        return predictive_of(self.estimator_, X, return_std, return_components)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:

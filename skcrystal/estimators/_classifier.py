@@ -17,7 +17,7 @@ from ..utils._bases import ClassifierMixin
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
 from ._parameters import SharedParameters
-from ._predictive import drops
+from ._predictive import has_dropout
 from ._warm_start import goes_on
 from .targets._class_labels import (
     check_classes,
@@ -153,7 +153,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
             are asked of a model without dropout.
         """
         check_is_fitted(self, "net_")
-        if return_std and not drops(self.net_.module_):
+        if return_std and not has_dropout(self.net_.module_):
             raise ValueError(
                 "return_std=True needs a model that was fitted with dropout; fit one "
                 "with, for example, dropout=0.1 and dropout_conv=0.1."

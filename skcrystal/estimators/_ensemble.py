@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -23,14 +23,19 @@ from ._pipelines import (
     can_embed,
     check_weighable,
     fit_prefix,
+    is_graph_network,
     rejoin,
     separate,
     transform,
 )
-from ._predictive import check_one_spread
+from ._predictive import (
+    CrystalRegressorMixin,
+    PredictiveMoments,
+    check_one_std,
+    predictive_of,
+)
 from .saving._save import Saving
-from .targets._scoring import CrystalRegressorMixin
-from .targets._site_targets import by_crystal, like, read_targets, rows_of
+from .targets._site_targets import by_crystal, read_targets
 from .targets._targets import Targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
@@ -162,97 +167,23 @@ class EnsembleRegressor(
         self.estimators_ = [rejoin(self.estimator, prefix, m) for m in members]
         return self
 
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        return_components: Literal[False] = False,
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[True],
-        return_components: Literal[False] = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        *,
-        return_components: Literal[True],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
-        """Predict the mean over members.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals
-        return_std : bool, default=False
-            Whether to also give standard deviations.
-        return_components : bool, default=False
-            Whether to give two standard deviations in place of one: of what the
-            members do not know, and of what they take for noise. Needs members with
-            ``loss="gaussian_nll"``.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`.
-        std : ndarray of the shape of `mean`
-            With `return_std`: the spread of members; if they predict noise, together
-            with that.
-        epistemic, aleatoric : ndarray of the shape of `mean`
-            With `return_components`: the spread of members, and the noise that they
-            predict. The square of `std` is the sum of their squares.
-
-        Raises
-        ------
-        NotFittedError
-            If the ensemble was not fitted.
-        ValueError
-            If components are asked of members that predict no noise, or together with
-            `return_std`.
-        """
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
         check_is_fitted(self, "estimators_")
-        check_one_spread(return_std, return_components)
+        check_one_std(return_std, return_components)
         final, graphs = self._transform(X)
-        is_gaussian = hasattr(final, "net_") and final.net_.module_.gaussian
-        if return_components and not is_gaussian:
+        if return_components and not _is_gaussian(final):
             raise ValueError(
                 "return_components=True needs members that predict noise; set "
                 'loss="gaussian_nll" in `estimator`.'
             )
-        finals = [separate(member)[1] for member in self.estimators_]
         with unseen_elements_told_once():
-            if not (is_gaussian and (return_std or return_components)):
-                parts = [[member.predict(graphs)] for member in finals]
-            else:
-                parts = [member._predict_gaussian(graphs) for member in finals]
-        means, *noise = (
-            np.stack([rows_of(values) for values in part])
-            for part in zip(*parts, strict=True)
-        )
-        found = [means.mean(axis=0)]
-        if return_std or return_components:
-            found.append(means.std(axis=0, ddof=1))
-            found += [np.sqrt(np.mean(part**2, axis=0)) for part in noise]
-        if return_std and noise:
-            found = [found[0], np.hypot(*found[1:])]
-        found = [like(rows, parts[0][0]) for rows in found]
-        return tuple(found) if len(found) > 1 else found[0]
+            members = [
+                _predict_member(separate(member)[1], graphs)
+                for member in self.estimators_
+            ]
+        return PredictiveMoments.mix(members)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -281,6 +212,17 @@ class EnsembleRegressor(
     def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
         prefix, final = separate(self.estimators_[0])
         return final, transform(prefix, final, X)
+
+
+def _is_gaussian(final: BaseEstimator) -> bool:
+    return is_graph_network(final) and final.net_.module_.gaussian
+
+
+def _predict_member(final: Any, graphs: Any) -> PredictiveMoments:
+    """Mean and any aleatoric std of a member, without dropout."""
+    if is_graph_network(final):
+        return final._moments(final._check_predict(graphs), sampled=False)
+    return predictive_of(final, graphs, return_std=False, return_components=False)
 
 
 def _known(targets: Targets) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from sklearn.base import is_regressor
 
 from ..estimators._augmented import AugmentedRegressor
 from ..estimators._base import GNNEstimator
-from ..estimators._predictive import drops
+from ..estimators._predictive import has_dropout
 from ..estimators.saving._folder import find_folder, pretrained_names, shipped_folder
 from ..estimators.saving._save import load_pretrained
 from ..estimators.targets._site_targets import labels_sites
@@ -163,4 +163,4 @@ def _has_std(model: Any) -> bool:
     if not isinstance(model, GNNEstimator):
         return True  # ensembles and calibrated models
     network = model.net_.module_
-    return network.gaussian or drops(network)
+    return network.gaussian or has_dropout(network)

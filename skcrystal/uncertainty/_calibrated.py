@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,17 @@ from ..estimators._pipelines import (
     separate,
     transform,
 )
-from ..estimators._predictive import NO_SPREAD
+from ..estimators._predictive import (
+    NO_STD,
+    CrystalRegressorMixin,
+    PredictiveMoments,
+    check_one_std,
+    predictive_of,
+)
 from ..estimators._regressor import GNNRegressor
 from ..estimators.saving._save import Saving
-from ..estimators.targets._scoring import CrystalRegressorMixin, check_n_targets
-from ..estimators.targets._site_targets import by_crystal, like, read_targets, rows_of
+from ..estimators.targets._scoring import check_n_targets
+from ..estimators.targets._site_targets import by_crystal, read_targets, rows_of
 from ..estimators.targets._targets import Targets, check_weights
 from ..estimators.training._validation_split import hold_back
 from ..utils._bases import BaseEstimator, MetaEstimatorMixin
@@ -178,50 +184,13 @@ class CalibratedRegressor(
         self.estimator_ = rejoin(self.estimator, prefix, model)
         return self
 
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[False] = False
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[True]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predict as the model does, with scaled standard deviations.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals
-        return_std : bool, default=False
-            Whether to also give standard deviations.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-        std : ndarray of the shape of `mean`
-            In the units of `y`; only if `return_std` is True.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        """
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
         check_is_fitted(self, "scale_")
-        if not return_std:
-            return self.estimator_.predict(X)
-        mean, std = self.estimator_.predict(X, return_std=True)
-        rows = rows_of(std)
-        scaled = rows * (self.scale_[0] if rows.ndim == 1 else self.scale_)
-        return mean, like(scaled, std)
+        check_one_std(return_std, return_components)
+        moments = predictive_of(self.estimator_, X, return_std, return_components)
+        return moments.scale_std(self.scale_)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -281,7 +250,7 @@ def _check_will_spread(model: BaseEstimator) -> None:
     if isinstance(model, GNNRegressor) and not (
         model.dropout or model.dropout_conv or model.loss == "gaussian_nll"
     ):
-        raise ValueError(NO_SPREAD)
+        raise ValueError(NO_STD)
 
 
 def _fit(

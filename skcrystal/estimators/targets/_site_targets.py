@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,15 +62,11 @@ def rows_of(values: NDArray | SiteValues) -> NDArray:
     return np.concatenate(values) if isinstance(values, SiteValues) else values
 
 
-def like(rows: NDArray, values: NDArray | SiteValues) -> NDArray:
-    """Give rows, such as `rows_of` made of `values`, the form of those again.
-
-    Types speak of targets of crystals, as those of ``predict`` do.
-    """
+def site_pointer(values: NDArray | SiteValues) -> NDArray[np.int64] | None:
+    """Return where each crystal's sites start in `rows_of`; None for crystals."""
     if not isinstance(values, SiteValues):
-        return rows
-    ptr = to_pointer(np.array([len(array) for array in values]))
-    return cast("NDArray", SiteValues.of(rows, ptr))
+        return None
+    return to_pointer(np.array([len(array) for array in values]))
 
 
 def labels_sites(estimator: BaseEstimator) -> bool:
