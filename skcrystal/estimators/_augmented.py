@@ -24,14 +24,16 @@ from ..utils._validation import Interval, validate_params_of
 from ._pipelines import (
     can_embed,
     check_weighable,
-    fit_prefix,
+    embed,
+    fit_preprocessing,
+    models_to_fit,
+    refuse_sites,
     rejoin,
     separate,
-    transform,
+    supports_std,
 )
 from ._predictive import CrystalRegressorMixin, PredictiveMoments, predictive_of
 from .saving._save import Saving
-from .targets._site_targets import refuse_sites
 from .targets._targets import check_targets, check_weights
 
 
@@ -158,7 +160,7 @@ class AugmentedRegressor(
         )
         rows = np.tile(np.arange(len(X)), 1 + self.n_copies)
         labels = take(y, rows)
-        prefix, final, graphs = fit_prefix(self.estimator, [*X, *copies], labels)
+        steps, final, graphs = fit_preprocessing(self.estimator, [*X, *copies], labels)
         fit_params = {}
         if sample_weight is not None:
             check_weighable(final)
@@ -166,7 +168,7 @@ class AugmentedRegressor(
         model = seed_estimator(clone(final), random, only_unset=True)
         model = model.fit(graphs, labels, **fit_params)
         self.target_names_ = targets.names
-        self.estimator_ = rejoin(self.estimator, prefix, model)
+        self.estimator_ = rejoin(self.estimator, steps, model)
         return self
 
     def _predictive(
@@ -190,8 +192,10 @@ class AugmentedRegressor(
             As `GNNRegressor.embed` gives them.
         """
         check_is_fitted(self, "estimator_")
-        prefix, final = separate(self.estimator_)
-        return final.embed(transform(prefix, final, X))
+        return embed(self.estimator_, X)
+
+    def _supports_std(self) -> bool:
+        return supports_std(self.estimator_)
 
     def _check_estimator(self) -> None:
         """Refuse what copies would not change, or would lead astray."""
@@ -207,23 +211,18 @@ class AugmentedRegressor(
                 "it without FrozenEstimator."
             )
         refuse_sites(self.estimator, type(self).__name__)
-        params = self.estimator.get_params(deep=True)
-        endings = {name.rpartition("__")[2] for name in params}
-        if "calibration_fraction" in endings:
+        models = list(models_to_fit(self.estimator))
+        if any(getattr(model, "_calibrates", False) for model in models):
             raise ValueError(
                 "estimator is a CalibratedRegressor, which would measure its factors "
                 "on perturbed crystals too; calibrate the augmented model instead: "
                 "CalibratedRegressor(AugmentedRegressor(...))."
             )
-        sums = [
-            name
-            for name, value in params.items()
-            if name.rpartition("__")[2] == "pooling" and value == "sum"
-        ]
+        sums = any(getattr(model, "pooling", None) == "sum" for model in models)
         if self.supercell > 1 and sums:
             raise ValueError(
                 f"supercell={self.supercell} leaves labels as they are, but those of a "
-                f'model with {sums[0]}="sum" grow with the cell; set supercell=1.'
+                'model with pooling="sum" grow with the cell; set supercell=1.'
             )
 
 

@@ -22,11 +22,12 @@ from ..utils._warnings import unseen_elements_told_once
 from ._pipelines import (
     can_embed,
     check_weighable,
-    fit_prefix,
+    fit_preprocessing,
     is_graph_network,
+    preprocess,
+    read_targets,
     rejoin,
     separate,
-    transform,
 )
 from ._predictive import (
     CrystalRegressorMixin,
@@ -35,7 +36,7 @@ from ._predictive import (
     predictive_of,
 )
 from .saving._save import Saving
-from .targets._site_targets import by_crystal, read_targets
+from .targets._site_targets import by_crystal
 from .targets._targets import Targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
@@ -143,7 +144,7 @@ class EnsembleRegressor(
             If a parameter is out of range, or crystals, labels or weights are unfit.
         """
         validate_params_of(self)
-        prefix, final, graphs = fit_prefix(self.estimator, X, y)
+        steps, final, graphs = fit_preprocessing(self.estimator, X, y)
         _check_member(final, self.bootstrap)
         targets = read_targets(final, y, graphs)
         if self.bootstrap and targets.ptr is not None:  # rows are drawn of crystals
@@ -164,7 +165,7 @@ class EnsembleRegressor(
             for member, sample in zip(members, samples, strict=True)
         )
         self.target_names_ = targets.names
-        self.estimators_ = [rejoin(self.estimator, prefix, m) for m in members]
+        self.estimators_ = [rejoin(self.estimator, steps, m) for m in members]
         return self
 
     def _predictive(
@@ -210,11 +211,11 @@ class EnsembleRegressor(
         return np.divide(np.hstack(parts), np.float32(np.sqrt(len(parts))))
 
     def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
-        prefix, final = separate(self.estimators_[0])
-        return final, transform(prefix, final, X)
+        steps, final = separate(self.estimators_[0])
+        return final, preprocess(steps, final, X)
 
 
-def _is_gaussian(final: BaseEstimator) -> bool:
+def _is_gaussian(final: Any) -> bool:
     return is_graph_network(final) and final.net_.module_.gaussian
 
 
@@ -244,7 +245,7 @@ def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
             f"{type(final).__name__} has no random_state, so that all members would be "
             "alike; set bootstrap=True."
         )
-    if hasattr(final, "scale_") or hasattr(final, "calibration_fraction"):
+    if getattr(final, "_calibrates", False):
         raise ValueError(
             "estimator is a CalibratedRegressor, whose scaled standard deviations an "
             "ensemble would drop; calibrate the ensemble instead: "

@@ -61,7 +61,8 @@ class PredictiveMoments:
         cls, mean: NDArray | SiteValues, *parts: NDArray | SiteValues
     ) -> PredictiveMoments:
         """Moments of the return values of ``predict``, without or with either std."""
-        return cls(rows_of(mean), *map(rows_of, parts), site_ptr=site_pointer(mean))
+        epistemic, aleatoric = (*map(rows_of, parts), None, None)[:2]
+        return cls(rows_of(mean), epistemic, aleatoric, site_pointer(mean))
 
     def scale_std(self, factor: NDArray[np.float64]) -> PredictiveMoments:
         """Multiply standard deviations by the factors (T,) of the targets."""
@@ -214,6 +215,10 @@ class CrystalRegressorMixin(RegressorMixin):
         moments = self._predictive(X, return_std, return_components)
         mean, *others = moments.parts(return_std, return_components)
         return (mean, *others) if others else mean
+
+    def _supports_std(self) -> bool:
+        """Whether `predict` gives standard deviations; see `supports_std`."""
+        return True
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination R^2, averaged over targets.

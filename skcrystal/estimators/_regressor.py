@@ -139,6 +139,10 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
         sampled = (return_std or return_components) and has_dropout(network)
         return self._moments(self._check_predict(X), sampled)
 
+    def _supports_std(self) -> bool:
+        network = self.net_.module_
+        return has_dropout(network) or network.gaussian
+
     def _moments(self, graphs: CrystalGraphs, sampled: bool) -> PredictiveMoments:
         """Moments of Monte Carlo samples, or of the network without dropout."""
         if sampled:
@@ -232,7 +236,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
     ) -> None:
         self.target_names_, self._is_1d = targets.names, targets.is_1d
         self.pooling_ = "none" if self.target_level == "atom" else self.pooling
-        self._is_gaussian = self.loss == "gaussian_nll"
+        self._is_gaussian: bool = self.loss == "gaussian_nll"
         links = read_links(self.output_transform, targets.names)
         values = self._per_atom(targets.values, n_sites)
         self._scaler = TargetScaler.fit(values, label_weights, links)

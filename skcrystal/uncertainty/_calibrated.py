@@ -17,10 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators._pipelines import (
     can_embed,
     check_weighable,
-    fit_prefix,
+    embed,
+    fit_preprocessing,
+    read_targets,
     rejoin,
-    separate,
-    transform,
+    target_names_of,
 )
 from ..estimators._predictive import (
     NO_STD,
@@ -32,7 +33,7 @@ from ..estimators._predictive import (
 from ..estimators._regressor import GNNRegressor
 from ..estimators.saving._save import Saving
 from ..estimators.targets._scoring import check_n_targets
-from ..estimators.targets._site_targets import by_crystal, read_targets, rows_of
+from ..estimators.targets._site_targets import by_crystal, rows_of
 from ..estimators.targets._targets import Targets, check_weights
 from ..estimators.training._validation_split import hold_back
 from ..utils._bases import BaseEstimator, MetaEstimatorMixin
@@ -108,6 +109,7 @@ class CalibratedRegressor(
         "random_state": ["random_state"],
     }
     _passes_graphs_on: ClassVar[bool] = True
+    _calibrates: ClassVar[bool] = True
     _saved_state: ClassVar[tuple[str, ...]] = (
         "estimator_",
         "scale_",
@@ -153,9 +155,9 @@ class CalibratedRegressor(
         """
         validate_params_of(self)
         if isinstance(self.estimator, FrozenEstimator):
-            prefix, final, graphs = None, self.estimator, X
+            steps, final, graphs = None, self.estimator, X
         else:
-            prefix, final, graphs = fit_prefix(self.estimator, X, y)
+            steps, final, graphs = fit_preprocessing(self.estimator, X, y)
             _check_will_spread(final)
         targets = read_targets(final, y, graphs)
         if targets.ptr is not None:
@@ -181,7 +183,7 @@ class CalibratedRegressor(
             ]
         )
         self.target_names_ = targets.names
-        self.estimator_ = rejoin(self.estimator, prefix, model)
+        self.estimator_ = rejoin(self.estimator, steps, model)
         return self
 
     def _predictive(
@@ -207,11 +209,7 @@ class CalibratedRegressor(
             As `GNNRegressor.embed` gives them.
         """
         check_is_fitted(self, "scale_")
-        model = self.estimator_
-        if isinstance(model, FrozenEstimator):
-            model = model.estimator
-        prefix, final = separate(model)
-        return final.embed(transform(prefix, final, X))
+        return embed(self.estimator_, X)
 
     # Steps of fit
 
@@ -271,13 +269,11 @@ def _fit(
 
 def _check_same_targets(model: BaseEstimator, targets: Targets) -> None:
     """Check labels against the targets a model was fitted on, as far as known."""
-    if isinstance(model, FrozenEstimator):
-        model = model.estimator
-    names = getattr(separate(model)[1], "target_names_", None)
+    names = target_names_of(model)
     if names is None:
         return
     check_n_targets(targets.values.shape[1], names)
-    if set(targets.names) == set(names) and targets.names != list(names):
+    if set(targets.names) == set(names) and targets.names != names:
         raise ValueError(
             f"y has the columns {', '.join(targets.names)}, but the model was fitted "
             f"on {', '.join(names)}; put them in that order."

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 
 def is_graphs(X: Any) -> bool:
-    """Whether `X` is a `CrystalGraphs`, without an import of it."""
-    return type(X).__name__ == "CrystalGraphs"
+    """Whether `X` is a `CrystalGraphs`, which lie above this package."""
+    return getattr(type(X), "_is_crystal_graphs", False)
 
 
 def take(X: Any, rows: NDArray[np.int64]) -> Any:

@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
 
-from ...graphs import CrystalGraphs
-from ...graphs._compositions import holds_data
 from ...graphs._ragged import to_pointer
 from ._targets import (
     Targets,
-    check_targets,
     check_values,
     default_names,
     names_of,
@@ -67,55 +62,6 @@ def site_pointer(values: NDArray | SiteValues) -> NDArray[np.int64] | None:
     if not isinstance(values, SiteValues):
         return None
     return to_pointer(np.array([len(array) for array in values]))
-
-
-def labels_sites(estimator: BaseEstimator) -> bool:
-    """Whether an estimator, or what it wraps, has targets of sites."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-        if "net_" in vars(estimator):  # whatever was set since, it stays what it is
-            return getattr(estimator, "target_level_", None) == "atom"
-    # A frozen model does not tell the parameters of what is in it. One to start from
-    # may have had other targets.
-    return any(
-        labels_sites(value) if isinstance(value, FrozenEstimator) else value == "atom"
-        for name, value in estimator.get_params(deep=True).items()
-        if name.rpartition("__")[2] == "target_level"
-        or (isinstance(value, FrozenEstimator) and not name.endswith("pretrained"))
-    )
-
-
-def refuse_sites(estimator: BaseEstimator, taker: str) -> None:
-    """Refuse an estimator with targets of sites where only those of crystals serve.
-
-    Raises
-    ------
-    ValueError
-        If it has them.
-    """
-    if labels_sites(estimator):
-        raise ValueError(
-            f'estimator has target_level="atom", but {taker} takes targets of crystals '
-            "alone."
-        )
-
-
-def read_targets(estimator: BaseEstimator, y: Any, X: Any) -> Targets:
-    """Check labels of crystals or of sites, whichever an estimator takes.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-    y : labels
-    X : CrystalGraphs, or sequence of n crystals
-    """
-    if not labels_sites(estimator):
-        return check_targets(y, len(X))
-    if holds_data(X):
-        X = CrystalGraphs.from_data_list(list(X))
-    if isinstance(X, CrystalGraphs):
-        return check_site_targets(y, X.n_sites)
-    return check_site_targets(y, np.array([len(crystal) for crystal in X]))
 
 
 def check_site_targets(
