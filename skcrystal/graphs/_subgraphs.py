@@ -1,4 +1,4 @@
-"""Large graphs in parts: which atoms, and what these can hear of."""
+"""Partition of large graphs, and subgraphs with the neighbourhood of a part."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some atoms of one crystal, with all that they hear of: N atoms and E edges.
+class Subgraph:
+    """Some atoms of one crystal with their neighbourhood: N atoms and E edges.
 
     Attributes
     ----------
     sites : ndarray of shape (R,)
-        The sites that are asked after, numbered within the crystal, ascending.
+        The queried sites, numbered within the crystal, ascending.
     rows : ndarray of shape (R,), int32
-        The atom of each, numbered within the part.
+        The atom of each, numbered within the subgraph.
     atoms, edges, distances : ndarray of shape (N,), (E,) and (D,)
-        What there is of the crystal, by rows of the container, ascending. Edges are so
-        sorted by target.
+        Rows of the container, ascending. Edges are so sorted by target.
     degree : ndarray of shape (N,)
         Edges that point to each atom.
     neighbor, distance_class : ndarray of shape (E,), int32
-        Numbered within the part.
+        Numbered within the subgraph.
     """
 
     sites: NDArray[np.int64]
@@ -44,7 +43,7 @@ class Part:
 def cut_crystal(
     graphs: CrystalGraphs, i: int, n_parts: int, random: np.random.RandomState
 ) -> list[NDArray[np.int64]]:
-    """Cut a crystal in compact parts of about equal size.
+    """Partition the atoms of a crystal into compact parts of about equal size.
 
     Parameters
     ----------
@@ -67,8 +66,10 @@ def cut_crystal(
     return np.split(order, np.cumsum(np.bincount(part, minlength=n_parts))[:-1])
 
 
-def cut_out(graphs: CrystalGraphs, i: int, core: NDArray, hops: int) -> Part:
-    """Cut some atoms out of a crystal, with what is around them.
+def extract_subgraph(
+    graphs: CrystalGraphs, i: int, core: NDArray, hops: int
+) -> Subgraph:
+    """Extract some atoms of a crystal with the neighbourhood that reaches them.
 
     Parameters
     ----------
@@ -76,13 +77,13 @@ def cut_out(graphs: CrystalGraphs, i: int, core: NDArray, hops: int) -> Part:
     i : int
         Which of its crystals.
     core : ndarray
-        Atoms whose sites are asked after, numbered within the crystal.
+        Atoms whose sites are queried, numbered within the crystal.
     hops : int
-        How many edges away an atom is heard of.
+        Reach of message passing in edges.
 
     Returns
     -------
-    Part
+    Subgraph
     """
     target, neighbor, n_atoms = _ends(graphs, i)
     atoms, edges = surroundings(core, target, neighbor, n_atoms, hops)
@@ -102,7 +103,7 @@ def cut_out(graphs: CrystalGraphs, i: int, core: NDArray, hops: int) -> Part:
     classes = graphs.distance_class[first_edge + edges]
     used = np.zeros(end - first_distance, dtype=bool)
     used[classes] = True
-    return Part(
+    return Subgraph(
         sites=sites,
         rows=rows,
         atoms=first_atom + atoms,
@@ -134,10 +135,10 @@ def partition(
     n_parts: int,
     random: np.random.RandomState,
 ) -> NDArray[np.int64]:
-    """Part of each atom, where parts are compact: what is near is mostly in one.
+    """Part of each atom, where parts are compact: neighbours are mostly in one.
 
     Parts grow step by step from atoms drawn at random; an atom between two takes one of
-    them by chance. What no part reaches is handed out by chance, too.
+    them by chance. Atoms that no part reaches are assigned by chance, too.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def partition(
 def surroundings(
     core: NDArray, target: NDArray, neighbor: NDArray, n_atoms: int, hops: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find all that some atoms hear of.
+    """Find the neighbourhood whose messages reach some atoms.
 
     Parameters
     ----------
@@ -185,13 +186,12 @@ def surroundings(
     n_atoms : int
         N.
     hops : int
-        How many edges away an atom is heard of.
+        Reach of message passing in edges.
 
     Returns
     -------
     atoms : ndarray, ascending
-        The outermost ones are heard of as what they are by themselves: no edge points
-        to them.
+        The outermost ones send their initial features: no edge points to them.
     edges : ndarray, ascending
     """
     inside = np.zeros(n_atoms, dtype=bool)

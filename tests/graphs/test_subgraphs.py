@@ -6,7 +6,12 @@ from hypothesis import given, settings, strategies as st
 from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.graphs._parts import cut_crystal, cut_out, n_parts, partition
+from skcrystal.graphs._subgraphs import (
+    cut_crystal,
+    extract_subgraph,
+    n_parts,
+    partition,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +81,7 @@ def test_parts_hold_all_that_is_heard(graphs, reduce, hops):
     cores = cut_crystal(graphs, 1, 3, np.random.RandomState(0))
     asked = []
     for core in cores:
-        part = cut_out(graphs, 1, core, hops)
+        part = extract_subgraph(graphs, 1, core, hops)
         away = distances_in_edges(target, neighbor, core, n_atoms)
         np.testing.assert_array_equal(part.atoms - first, np.flatnonzero(away <= hops))
         heard = np.flatnonzero(away[target] <= hops - 1)
