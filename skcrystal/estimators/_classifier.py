@@ -16,6 +16,7 @@ from ..nn import ClassLoss
 from ..utils._bases import ClassifierMixin
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
+from ._inference import run, sample
 from ._parameters import SharedParameters
 from ._predictive import has_dropout
 from ._warm_start import goes_on
@@ -105,7 +106,8 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         ValueError
             If graphs were made otherwise than those of `fit`.
         """
-        graphs = self._check_predict(X)
+        check_is_fitted(self, "net_")
+        graphs = self._graphs_for_prediction(X)
         return self.classes_[self._logits(graphs).argmax(axis=1)]
 
     @overload
@@ -153,15 +155,17 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
             are asked of a model without dropout.
         """
         check_is_fitted(self, "net_")
-        if return_std and not has_dropout(self.net_.module_):
+        network = self.net_.module_
+        if return_std and not has_dropout(network):
             raise ValueError(
                 "return_std=True needs a model that was fitted with dropout; fit one "
                 "with, for example, dropout=0.1 and dropout_conv=0.1."
             )
-        graphs = self._check_predict(X)
+        graphs = self._graphs_for_prediction(X)
         if not return_std:
             return softmax(self._logits(graphs), axis=1)
-        samples = softmax(self._sample(graphs).astype(np.float64), axis=2)
+        logits = sample(network, graphs, self.n_mc_samples, self._mc_seed)
+        samples = softmax(logits.astype(np.float64), axis=2)
         return samples.mean(axis=1), samples.std(axis=1, ddof=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
@@ -186,11 +190,11 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         ValueError
             If graphs were made otherwise than those of `fit`.
         """
-        return log_softmax(self._logits(self._check_predict(X)), axis=1)
+        check_is_fitted(self, "net_")
+        return log_softmax(self._logits(self._graphs_for_prediction(X)), axis=1)
 
     def _logits(self, graphs: CrystalGraphs) -> NDArray[np.float64]:
-        logits = self._run(graphs, lambda network, batch: network(batch))
-        return logits.astype(np.float64)
+        return run(self.net_.module_, graphs).astype(np.float64)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -16,6 +16,7 @@ from ..graphs import CrystalGraphs
 from ..nn import LOSSES, MaskedLoss
 from ..utils._validation import Interval, StrOptions
 from ._base import GNNEstimator
+from ._inference import run, sample
 from ._parameters import SharedParameters
 from ._predictive import (
     CrystalRegressorMixin,
@@ -137,7 +138,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
         network = self.net_.module_
         check_supports_std(network, return_std, return_components)
         sampled = (return_std or return_components) and has_dropout(network)
-        return self._moments(self._check_predict(X), sampled)
+        return self._moments(self._graphs_for_prediction(X), sampled)
 
     def _supports_std(self) -> bool:
         network = self.net_.module_
@@ -145,10 +146,11 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
 
     def _moments(self, graphs: CrystalGraphs, sampled: bool) -> PredictiveMoments:
         """Moments of Monte Carlo samples, or of the network without dropout."""
+        network = self.net_.module_
         if sampled:
-            outputs = self._sample(graphs)
+            outputs = sample(network, graphs, self.n_mc_samples, self._mc_seed)
         else:
-            outputs = self._run(graphs, lambda network, b: network(b))[:, None]
+            outputs = run(network, graphs)[:, None]
         means, stds = self._decode(outputs.astype(np.float64), graphs.n_sites)
         ptr = graphs.site_ptr if self.pooling_ == "none" else None
         return PredictiveMoments.mix(

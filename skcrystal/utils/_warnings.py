@@ -1,12 +1,37 @@
 """Warnings of the package, and contexts that silence or count them."""
 
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class UnseenElementsWarning(UserWarning):
     """A prediction rests on elements that training has not met."""
+
+
+def warn_of_unseen_elements(unseen: Iterable[int]) -> None:
+    """Warn of the atomic numbers of elements that are not in the training set."""
+    from pymatgen.core import Element
+
+    symbols = ", ".join(Element.from_Z(int(z)).symbol for z in unseen)
+    warnings.warn(
+        f"X holds elements that the model was not trained on: {symbols}. Their "
+        "features are only their place and properties in the periodic table; treat "
+        "these predictions with care.",
+        UnseenElementsWarning,
+        stacklevel=_stacklevel_of_caller(),
+    )
+
+
+def _stacklevel_of_caller() -> int:
+    """Level of the first frame outside of this package, seen from who calls this."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__package__", "").startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 @contextmanager
