@@ -1,8 +1,8 @@
-"""``benchmarks/matbench.py``, run on small files of Matbench's form."""
+"""``benchmarks/accuracy/matbench.py``, run on small files of Matbench's form."""
 
 import gzip
 import hashlib
-import importlib.util
+import importlib
 import json
 import re
 import sys
@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
 TINY = ["--set", "hidden_dim=8", "n_layers=1", "max_epochs=1"]
 
 pytestmark = [
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="an sdist has no benchmarks"),
+    pytest.mark.skipif(
+        not (ROOT / "benchmarks").is_dir(), reason="an sdist has no benchmarks"
+    ),
     # Forty crystals have elements that are in one fold alone.
     pytest.mark.filterwarnings("ignore:X holds elements"),
 ]
@@ -24,11 +26,9 @@ pytestmark = [
 
 @pytest.fixture
 def harness(monkeypatch, tmp_path):
-    """The script as a module, by another name than that of the package matbench."""
-    monkeypatch.syspath_prepend(FOLDER)
-    spec = importlib.util.spec_from_file_location("harness", FOLDER / "matbench.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """The script as a module."""
+    monkeypatch.syspath_prepend(ROOT)
+    module = importlib.import_module("benchmarks.accuracy.matbench")
     monkeypatch.setattr(module, "FOLDER", tmp_path / "results")
     return module
 

@@ -29,7 +29,7 @@ MODELS = {
     "CoGN": Model("CoGNRegressor", NEAREST_12),
     "AngularCoGN": Model("AngularCoGNRegressor", DIRECTED_12),
     "PyG CGCNN": Model(
-        "_accuracy_peers:PlainCGCNNRegressor",
+        "benchmarks.accuracy._peers:PlainCGCNNRegressor",
         EVERY_SITE,
         note=(
             "PyTorch Geometric's CGConv in a network of our CGCNN's shape, with our "
@@ -38,7 +38,7 @@ MODELS = {
         ),
     ),
     "original CGCNN": Model(
-        "_accuracy_peers:OriginalCGCNNRegressor",
+        "benchmarks.accuracy._peers:OriginalCGCNNRegressor",
         EVERY_SITE,
         single=True,
         note=(
@@ -53,9 +53,11 @@ MODELS = {
 
 # For the study of training recipes
 MODELS_APART = {
-    "learned elements": Model("_recipe_models:LearnedElementsRegressor", NEAREST_12),
+    "learned elements": Model(
+        "benchmarks.accuracy._element_variants:LearnedElementsRegressor", NEAREST_12
+    ),
     "tabulated elements": Model(
-        "_recipe_models:TabulatedElementsRegressor", NEAREST_12
+        "benchmarks.accuracy._element_variants:TabulatedElementsRegressor", NEAREST_12
     ),
 }
 

@@ -12,15 +12,15 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter
 
-import _memory
 import numpy as np
 import torch
-from _accuracy_models import find, make, members
-from _data import cache_folder, load_crystals, load_labels, targets_of
-from _networks import n_parameters
 from sklearn.model_selection import GroupShuffleSplit
 
 import skcrystal
+from benchmarks._data import cache_folder, load_crystals, load_labels, targets_of
+from benchmarks._networks import n_parameters
+from benchmarks.accuracy._models import find, make, members
+from benchmarks.speed import memory
 from skcrystal import CrystalGraphs, CrystalGraphTransformer
 
 _TARGETS = {"both": slice(0, 2), "fe": slice(0, 1), "bg": slice(1, 2)}
@@ -84,7 +84,7 @@ def measure(config, predictions):
     labels = labels[targets_of(data)].iloc[:, _TARGETS[config["targets"]]]
     truth, median = labels.iloc[test].to_numpy(), labels.iloc[train].median().to_numpy()
     model = make(config)
-    held = _memory.start_peak() if _memory.available() else None
+    held = memory.start_peak() if memory.available() else None
 
     graphs = open_graphs(data, n, config["graphs"])
     ready = getattr(model, "prepare", lambda graphs: graphs)
@@ -110,7 +110,7 @@ def measure(config, predictions):
         "predict_rate": round(len(test) / statistics.median(laps), 1),
         "n_parameters": sum(n_parameters(_network(m)) for m in members(model)),
         # From before graphs were opened, pages of their file included.
-        "memory_mb": held and round(_memory.peak_above(held) / 1e6, 1),
+        "memory_mb": held and round(memory.peak_above(held) / 1e6, 1),
         "resident_before_mb": held and round(held / 1e6, 1),
     }
 

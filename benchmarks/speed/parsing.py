@@ -10,11 +10,11 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from _data import data_folder, source
-from _results import FOLDER
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifWriter
 
+from benchmarks._data import data_folder, source
+from benchmarks._harness import FOLDER, print_report
 from skcrystal.datasets import load_pbe_prototypes, parse_structures
 
 RESULT = FOLDER / "parsing.md"
@@ -100,10 +100,7 @@ def main():
         *compare(texts, "every site"),
         *compare(with_symmetry(some), "symmetry"),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(text, encoding="utf-8")
+    print_report(lines, RESULT)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,17 @@ goes; started again, the study goes on where it stopped.
 """
 
 import argparse
-import os
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
-from _data import TARGETS, cache_folder, load_crystals, source
-from _results import FOLDER
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupShuffleSplit
 
+from benchmarks._data import TARGETS, cache_folder, load_crystals, source
+from benchmarks._harness import FOLDER, mean_and_std, save_report
 from skcrystal import (
     CGCNNRegressor,
     CrystalGraphTransformer,
@@ -168,12 +167,10 @@ def write(results, options):
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / stem(options)
     results.to_csv(f"{path}.csv", index=False)
-    text = "\n".join(report(results, options))
-    Path(f"{path}.md").write_text(text + "\n", encoding="utf-8")
     if {"fixed", "random"} <= set(results["strategy"]):
         for name, frame in results.groupby("set", sort=False):
             draw(frame, f"{path}_{name}.png")
-    print(f"saved as {os.path.relpath(path)}.*", flush=True)
+    save_report(report(results, options), Path(f"{path}.md"))
 
 
 def stem(options):
@@ -222,8 +219,7 @@ def errors(frame, target):
                 cell = f"{row['saved']:+.0%}"
                 if len(last) > 1:
                     cell += f" ({row['low']:+.0%} to {row['high']:+.0%})"
-            spread = f" ± {last.std():.3f}" if len(last) > 1 else ""
-            cells[strategy + note] = [f"{last.mean():.3f}{spread}", cell]
+            cells[strategy + note] = [mean_and_std(last, ".3f"), cell]
     return cells
 
 

@@ -1,18 +1,18 @@
 """One fold of a Matbench task: what is trained, how, and what came out."""
 
-import ast
 import os
 import sys
 from importlib import import_module
 from time import perf_counter
 
-import _matbench_record
-import _memory
 import numpy as np
-from _accuracy_models import MODELS
 from sklearn.metrics import roc_auc_score
 
 import skcrystal
+from benchmarks._harness import assignments
+from benchmarks.accuracy import _matbench_record
+from benchmarks.accuracy._models import MODELS
+from benchmarks.speed import memory
 from skcrystal import CrystalGraphTransformer
 
 _QUICK = {"train": 400, "test": 100, "max_epochs": 2}
@@ -22,15 +22,15 @@ def parameters(options):
     """Parameters of the estimator as given, and fewer epochs if it is to be quick."""
     quick = options.quick and options.model
     first = {"max_epochs": _QUICK["max_epochs"]} if quick else {}
-    return {**first, **_assignments(options.set)}
+    return {**first, **assignments(options.set)}
 
 
 def graph_settings(options):
     """How graphs are made, or None where that is the estimator's affair."""
     name = (options.model or "").removesuffix("Regressor").removesuffix("Classifier")
     if name in MODELS:
-        return {**MODELS[name].graphs, **_assignments(options.graph)}
-    return _assignments(options.graph) or None
+        return {**MODELS[name].graphs, **assignments(options.graph)}
+    return assignments(options.graph) or None
 
 
 class Inputs:
@@ -76,13 +76,13 @@ def run_fold(options, inputs, bunch, i):
     y, classify = bunch.target, bunch.target.dtype == bool
     model = make(options, classify)
     X, X_test = inputs.rows(train), inputs.rows(test)
-    held = _memory.start_peak() if _memory.available() else None
+    held = memory.start_peak() if memory.available() else None
     start = perf_counter()
     model.fit(X, y[train])
     fitted = perf_counter()
     predicted = predict(model, X_test, classify)
     seconds = perf_counter() - fitted
-    peak = None if held is None else round(_memory.peak_above(held) / 1e6, 1)
+    peak = None if held is None else round(memory.peak_above(held) / 1e6, 1)
     more = {"roc_auc": roc_auc_score(y[test], predicted)} if classify else {}
     names = bunch.frame.index[test]
     return {
@@ -126,15 +126,3 @@ def predict(model, X, classify):
         true = list(model.classes_).index(True)
         return np.asarray(model.predict_proba(X), dtype=float)[:, true]
     return np.asarray(model.predict(X), dtype=float).reshape(len(X))
-
-
-def _assignments(texts):
-    """Read ``name=value`` pairs; a value that is no Python literal is text."""
-    values = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            values[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            values[name] = value
-    return values

@@ -1,7 +1,9 @@
-"""Tables of ``study_multitask.py``."""
+"""Tables of ``multitask.py``."""
 
 import numpy as np
 import pandas as pd
+
+from benchmarks._harness import mean_and_std
 
 _UNITS = {"FE": "eV/atom", "BG": "eV", "EF": "eV"}
 _ALONE = "each alone"
@@ -90,7 +92,7 @@ def sharing_table(frame):
             for target, error in zip(targets, errors, strict=True):
                 own = name == base_label
                 moved = "" if own else change(error, of_target(base, target))
-                cells += [mean(error), moved]
+                cells += [mean_and_std(error, ".4f"), moved]
             yield row(cells)
         yield ""
 
@@ -134,7 +136,9 @@ def shares(target, found, base):
     for name, mine in found.items():
         errors = [share_of(mine, percent) for percent in percents]
         cells = [
-            mean(e) if e.equals(base) or e.empty else f"{mean(e)} ({change(e, base)})"
+            mean_and_std(e, ".4f")
+            if e.equals(base) or e.empty
+            else f"{mean_and_std(e, '.4f')} ({change(e, base)})"
             for e in errors
         ]
         if any(cells):
@@ -180,21 +184,10 @@ def choice(frame):
         yield ""
 
 
-def mean(values):
-    """Mean and standard deviation, of which one value has none."""
-    if not len(values):
-        return ""
-    spread = f" ± {values.std():.4f}" if len(values) > 1 else ""
-    return f"{values.mean():.4f}{spread}"
-
-
 def change(values, base):
     """Change in %, seed by seed: on the same crystals."""
-    found = 100 * (values / base - 1).dropna()
-    if not len(found):
-        return ""
-    spread = f" ± {found.std():.1f}" if len(found) > 1 else ""
-    return f"{found.mean():+.1f}{spread} %"
+    text = mean_and_std(100 * (values / base - 1), ".1f", "+")
+    return text and f"{text} %"
 
 
 def row(cells):

@@ -1,8 +1,8 @@
 """Train any estimator on the official folds of a Matbench task, and record it.
 
-    python benchmarks/matbench.py perovskites --model CoGN --set max_epochs=50
-    python benchmarks/matbench.py jdft2d --estimator my_module:make_pipeline
-    python benchmarks/matbench.py perovskites --model GCN --quick
+    python benchmarks/accuracy/matbench.py perovskites --model CoGN --set max_epochs=50
+    python benchmarks/accuracy/matbench.py jdft2d --estimator my_module:make_pipeline
+    python benchmarks/accuracy/matbench.py perovskites --model GCN --quick
 
 A finished fold is kept and not run again. With all five the record is written that the
 package matbench reads.
@@ -15,14 +15,19 @@ import statistics
 import sys
 from pathlib import Path
 
-import _matbench_record
 import pooch
 import torch
-from _matbench_published import SOURCE, published
-from _matbench_run import Inputs, graph_settings, parameters, run_fold
-from _results import FOLDER
 
 import skcrystal
+from benchmarks._harness import FOLDER
+from benchmarks.accuracy import _matbench_record
+from benchmarks.accuracy._matbench_published import SOURCE, published
+from benchmarks.accuracy._matbench_run import (
+    Inputs,
+    graph_settings,
+    parameters,
+    run_fold,
+)
 from skcrystal.datasets import fetch_matbench
 from skcrystal.datasets._matbench import TASKS, read_matbench, task_name
 

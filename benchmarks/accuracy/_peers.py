@@ -10,14 +10,14 @@ from importlib import import_module
 
 import numpy as np
 import torch
-from _data import cache_folder
-from _networks import PlainCGCNN
 from sklearn.base import BaseEstimator
 from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
 from torch.utils.data import DataLoader
 from torch_geometric.data import Batch
 
+from benchmarks._data import cache_folder
+from benchmarks._networks import PlainCGCNN
 from skcrystal import CGCNNRegressor
 from skcrystal.nn import MaskedLoss
 

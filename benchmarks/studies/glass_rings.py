@@ -1,9 +1,9 @@
 """Are the edges that decide on a barrier in more rings than others?
 
-    python benchmarks/glass_rings.py          # about ten minutes on a core
-    python benchmarks/glass_rings.py --quick  # six atoms, nothing is written
+    python benchmarks/studies/glass_rings.py          # about ten minutes on a core
+    python benchmarks/studies/glass_rings.py --quick  # six atoms, nothing is written
 
-Takes the most exact model that study_glass.py has trained. Of the atoms in the middle
+Takes the most exact model that glass.py has trained. Of the atoms in the middle
 of a test configuration those with the highest, middle and lowest predicted barriers are
 explained, and the ten edges that count most for each are looked up among the rings of
 persistent homology: against as many random edges, as published, and against edges of
@@ -13,10 +13,9 @@ their own length. Writes results/glass_rings.md and docs/glass.png.
 import argparse
 
 import numpy as np
-from _results import DOCS, FOLDER
-from accuracy import read
-from study_glass import load_glass, saved
 
+from benchmarks._harness import DOCS, FOLDER, read, records_path, save_report
+from benchmarks.studies.glass import load_glass, saved
 from skcrystal import load_pretrained
 from skcrystal.inspection import compare_cycles, explain, permutation_test
 
@@ -32,7 +31,7 @@ def main():
     parser.add_argument("--edges", type=int, default=10, help="that count most")
     parser.add_argument("--radius", type=float, default=10.0, help="of rings, Å")
     parser.add_argument("--configuration", default="test0")
-    parser.add_argument("--model", help="name in study_glass.py; default: the best")
+    parser.add_argument("--model", help="name in glass.py; default: the best")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if options.quick:
@@ -48,14 +47,13 @@ def main():
     lines = report(record, options, counts)
     print("\n".join(lines))
     if not options.quick:
-        text = "\n".join(lines) + "\n"
-        (FOLDER / "glass_rings.md").write_text(text, encoding="utf-8")
+        save_report(lines, FOLDER / "glass_rings.md")
         draw(glass, truth, guess, centers, counts, DOCS / "glass.png")
 
 
 def best(name):
     """Record of the run with the best correlation on the watched configuration."""
-    records = read(FOLDER / "glass.jsonl")
+    records = read(records_path("glass"))
     records = [
         r
         for r in records
@@ -64,7 +62,7 @@ def best(name):
         and name in (None, r["config"]["model"])
     ]
     if not records:
-        raise SystemExit("no trained model; run study_glass.py first")
+        raise SystemExit("no trained model; run glass.py first")
     return max(records, key=lambda record: record["r_train2"])
 
 

@@ -1,8 +1,8 @@
 """Do related targets help each other, and how much should their networks share?
 
-    python benchmarks/study_multitask.py            # hours on a core; resumes
-    python benchmarks/study_multitask.py --report   # tables of what there is
-    python benchmarks/study_multitask.py --quick    # a minute, a file of its own
+    python benchmarks/studies/multitask.py            # hours on a core; resumes
+    python benchmarks/studies/multitask.py --report   # tables of what there is
+    python benchmarks/studies/multitask.py --quick    # a minute, a file of its own
 
 CGCNN's trunk on Materials Project crystals, for formation energy (FE), band gap (BG)
 and Fermi energy (EF). As for MT-CGCNN (Sanyal et al. 2018, arXiv:1811.05660), 60 % of
@@ -11,20 +11,25 @@ of these parts. The seed decides the split, the start and the order. Epochs are 
 so that the 20 % to choose by decide between weights of targets, and nothing else.
 """
 
-import argparse
+from itertools import product
 from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from _accuracy_models import NEAREST_12
-from _accuracy_run import open_graphs
-from _data import TARGETS, at_hand, load_columns, load_labels
-from _multitask_report import report
-from _results import FOLDER
-from accuracy import EVERY_CRYSTAL, append, identify, read
 from sklearn.model_selection import GroupShuffleSplit
 
+from benchmarks._data import EVERY_CRYSTAL, TARGETS, at_hand, load_columns, load_labels
+from benchmarks._harness import (
+    print_report,
+    read,
+    records_path,
+    run_missing,
+    study_parser,
+)
+from benchmarks.accuracy._models import NEAREST_12
+from benchmarks.accuracy._run import open_graphs
+from benchmarks.studies._multitask_report import report
 from skcrystal import CGCNNRegressor, MTCGCNNRegressor
 
 COLUMNS = dict(zip(["FE", "BG", "EF"], [*TARGETS, "efermi"], strict=True))
@@ -100,28 +105,23 @@ STRENGTHS = [
 
 def main():
     """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = study_parser(__doc__, [0, 1, 2], "200 crystals, 2 epochs")
     parser.add_argument("--crystals", type=int, default=8_000, help="of all parts")
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--arms", type=int, help="run so many only, the first ones")
     parser.add_argument("--strengths", action="store_true", help="of soft sharing")
-    parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--quick", action="store_true", help="200 crystals, 2 epochs")
     options = parser.parse_args()
     if options.quick:
         options.crystals, options.epochs, options.seeds = 200, 2, [0]
-    path = FOLDER / ("multitask-quick.jsonl" if options.quick else "multitask.jsonl")
+    path = records_path("multitask", options.quick)
     arms = STRENGTHS if options.strengths else ARMS[: options.arms]
     if not options.report:
         torch.set_num_threads(1)
-        run_missing(path, arms, options)
-    text = "\n".join(report(read(path)))
-    print(text)
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+        run(path, arms, options)
+    print_report(report(read(path)), path.with_suffix(".md"))
 
 
-def run_missing(path, arms, options):
+def run(path, arms, options):
     """Train every arm that the file does not have; seeds are the outer loop."""
     data = at_hand("mp_cgcnn_36k")
     graphs = open_graphs(data, EVERY_CRYSTAL, NEAREST_12, build=True)
@@ -129,23 +129,29 @@ def run_missing(path, arms, options):
     formulas = load_labels(EVERY_CRYSTAL, name=data)["formula"].to_numpy()
     n = min(options.crystals, len(labels))  # rows are in random order
     graphs, labels, formulas = graphs[:n], labels.iloc[:n], formulas[:n]
-    known = {record["id"] for record in read(path)}
-    for seed in options.seeds:
-        for arm in arms:
-            config = {
-                "data": data,
-                "crystals": n,
-                "max_epochs": options.epochs,
-                "seed": seed,
-                **arm._asdict(),
-            }
-            columns = [COLUMNS[target] for target in arm.targets.split("+")]
-            # The shipped set has no Fermi energies.
-            if identify(config) in known or labels[columns].isna().all().any():
-                continue
-            result = measure(arm, config, graphs, labels[columns], formulas)
-            append(path, {"id": identify(config), "config": config, **result})
-            print(f"seed {seed}, {arm}: {result}", flush=True)
+    configs = (
+        {
+            "data": data,
+            "crystals": n,
+            "max_epochs": options.epochs,
+            "seed": seed,
+            **arm._asdict(),
+        }
+        for seed, arm in product(options.seeds, arms)
+        # The shipped set has no Fermi energies.
+        if not labels[columns_of(arm)].isna().all().any()
+    )
+
+    def train(config):
+        arm = Arm(**{key: config[key] for key in Arm._fields})
+        return measure(arm, config, graphs, labels[columns_of(arm)], formulas)
+
+    run_missing(path, configs, train, shown=("seed", *Arm._fields))
+
+
+def columns_of(arm):
+    """Columns of the targets of an arm."""
+    return [COLUMNS[target] for target in arm.targets.split("+")]
 
 
 def split(formulas, seed):

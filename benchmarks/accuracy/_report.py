@@ -1,13 +1,13 @@
 """Tables and a figure of recorded runs: errors, what they cost, how they fall."""
 
 import json
-import os
 from itertools import cycle
 
 import numpy as np
 import pandas as pd
-from _accuracy_models import MODELS
 
+from benchmarks._harness import print_report
+from benchmarks.accuracy._models import MODELS
 from skcrystal.utils._plotting import COLOURS, MARKERS, add_legend
 
 TITLES = {  # of targets, in the order of columns
@@ -33,11 +33,8 @@ def write_report(records, results):
         lines += table(part, results.with_suffix(""))
     notes = dict.fromkeys(record["config"]["model"] for record in records)
     lines += ["", *(f"- {n}: {MODELS[n].note}" for n in notes if MODELS[n].note)]
-    text = "\n".join(lines)
-    print(text)
-    results.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     draw(parts, results.with_suffix(".png"))
-    print(f"\nsaved as {os.path.relpath(results.with_suffix(''))}.md and .png")
+    print_report(lines, results.with_suffix(".md"))
 
 
 def tabulate(records):

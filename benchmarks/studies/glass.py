@@ -1,9 +1,9 @@
 """Energy barriers of atoms in a metallic glass: which network orders them best?
 
-    python benchmarks/study_glass.py                  # hours on a core; resumes
-    python benchmarks/study_glass.py --models SymGNN  # some of the networks
-    python benchmarks/study_glass.py --report         # table of what there is
-    python benchmarks/study_glass.py --quick          # two minutes, a file of its own
+    python benchmarks/studies/glass.py                  # hours on a core; resumes
+    python benchmarks/studies/glass.py --models SymGNN  # some of the networks
+    python benchmarks/studies/glass.py --report         # table of what there is
+    python benchmarks/studies/glass.py --quick          # two minutes, a file of its own
 
 Configurations are split as wholes. Of the published training set, train1 is left out,
 which is nearly train0; train2 decides on the epoch that is kept and on nothing else;
@@ -19,13 +19,21 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
-from _results import FOLDER
-from accuracy import append, identify, read
-from study_recipe import spread
+
+from benchmarks._harness import (
+    identify,
+    mean_and_std,
+    print_report,
+    read,
+    records_path,
+    run_missing,
+    study_parser,
+)
 
 TRAIN = ["train0", "train3", "train4", "train5", "train6"]
 WATCHED = ["train2"]
@@ -78,14 +86,11 @@ def models():
 
 def main():
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = study_parser(__doc__, [0, 1, 2], "two epochs of two")
     parser.add_argument("--models", nargs="+", default=[*models()])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--cutoff", type=float, default=5.0, help="Å")
     parser.add_argument("--epochs", type=int, help="in place of each network's own")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--quick", action="store_true", help="two epochs of two")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
@@ -93,54 +98,49 @@ def main():
         return
     if options.quick:
         options.models, options.seeds, options.epochs = ["CGCNN", "SymGNN"], [0], 2
-    name = "glass-quick" if options.quick else "glass"
-    path = FOLDER / f"{name}.jsonl"
+    path = records_path("glass", options.quick)
     if not options.report:
-        run_missing(path, options)
-    text = "\n".join(table(read(path)))
-    print(text)
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+        run(path, options)
+    print_report(table(read(path)), path.with_suffix(".md"))
 
 
-def run_missing(path, options):
+def run(path, options):
     """Train what the file does not have; seeds are the outer loop."""
-    unknown = sorted({*options.models} - {*models()})
+    networks = models()
+    unknown = sorted({*options.models} - {*networks})
     if unknown:
-        sys.exit(f"no such network: {unknown[0]}; there are {', '.join(models())}")
-    known = {record["id"] for record in read(path)}
-    environment = {**os.environ, **KEEP_ARRAYS, "OMP_NUM_THREADS": str(options.threads)}
-    for seed in options.seeds:
-        for name in options.models:
-            _, parameters, epochs = models()[name]
-            config = {
-                "model": name,
-                "parameters": parameters,
-                "cutoff": options.cutoff,
-                "epochs": options.epochs or epochs,
-                "threads": options.threads,
-                "seed": seed,
-            }
-            if identify(config) in known:
-                continue
-            done = subprocess.run(
-                [sys.executable, __file__, "--run", json.dumps(config)],
-                env=environment,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            if done.returncode:
-                print(f"seed {seed}, {name}: failed", flush=True)
-                continue
-            result = json.loads(done.stdout.splitlines()[-1])
-            append(path, {"id": identify(config), "config": config, **result})
-            print(f"seed {seed}, {name}: {result}", flush=True)
+        sys.exit(f"no such network: {unknown[0]}; there are {', '.join(networks)}")
+    configs = (
+        {
+            "model": name,
+            "parameters": networks[name][1],
+            "cutoff": options.cutoff,
+            "epochs": options.epochs or networks[name][2],
+            "threads": options.threads,
+            "seed": seed,
+        }
+        for seed, name in product(options.seeds, options.models)
+    )
+    run_missing(path, configs, measure_apart, shown=("seed", "model"))
+
+
+def measure_apart(config):
+    """What `measure` returns in a process of its own, or None if it failed."""
+    threads = str(config["threads"])
+    done = subprocess.run(
+        [sys.executable, __file__, "--run", json.dumps(config)],
+        env={**os.environ, **KEEP_ARRAYS, "OMP_NUM_THREADS": threads},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return None if done.returncode else json.loads(done.stdout.splitlines()[-1])
 
 
 def measure(config):
     """Train one network, keep its best epoch, and judge it on the test set."""
     import torch
-    from _networks import n_parameters
 
+    from benchmarks._networks import n_parameters
     from skcrystal import CrystalGraphTransformer
 
     torch.set_num_threads(config["threads"])
@@ -207,7 +207,7 @@ def best_epoch(history):
 
 def saved(config):
     """Where the trained model is kept."""
-    from _data import cache_folder
+    from benchmarks._data import cache_folder
 
     folder = cache_folder() / "glass"
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,8 +216,7 @@ def saved(config):
 
 def load_glass():
     """Configurations and barriers in eV by name: from a local copy, or downloaded."""
-    from _data import data_folder
-
+    from benchmarks._data import data_folder
     from skcrystal.datasets import fetch_metallic_glass
     from skcrystal.datasets._metallic_glass import bunch_of
 
@@ -263,8 +262,8 @@ def table(records):
             f"{cutoff:g}",
             f"{runs['n_parameters'].iloc[0]:,}",
             str(len(runs)),
-            *(shown(runs[c], ".3f") for c in ("r", "mae")),
-            *(shown(runs.get(f"r_{c}", none), ".3f") for c in (*TEST, *WATCHED)),
+            *(mean_and_std(runs[c], ".3f") for c in ("r", "mae")),
+            *(mean_and_std(runs.get(f"r_{c}", none), ".3f") for c in (*TEST, *WATCHED)),
             str(epochs),
             f"{runs['seconds_per_epoch'].median():.1f}",
             f"{runs['fit_seconds'].median() / 60:.1f}",
@@ -302,12 +301,6 @@ def together(records):
         f"| {n} {name} | {r:.3f} | {mae:.3f} | {minutes:.0f} |"
         for r, mae, name, n, minutes in sorted(found, reverse=True)
     ]
-
-
-def shown(values, form):
-    """Mean and standard deviation over seeds."""
-    values = values.dropna()
-    return f"{values.mean():{form}}{spread(values, form)}" if len(values) else ""
 
 
 if __name__ == "__main__":

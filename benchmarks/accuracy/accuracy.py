@@ -1,7 +1,7 @@
 """How accurate are the models, what do they cost, and how do they learn from more?
 
-    python benchmarks/accuracy.py run --models CGCNN CoGN --rows 5000 all --seeds 0 1 2
-    python benchmarks/accuracy.py report
+    python benchmarks/accuracy/accuracy.py run --models CGCNN CoGN --seeds 0 1 2
+    python benchmarks/accuracy/accuracy.py report
 
 Every run is one model on one training set with one seed, in a process of its own. A
 finished run is a line of ``results/accuracy.jsonl`` and is not repeated; its
@@ -9,8 +9,6 @@ predictions for the test rows are kept beside.
 """
 
 import argparse
-import ast
-import hashlib
 import json
 import os
 import subprocess
@@ -19,14 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
-from _accuracy_models import MODELS, available
-from _accuracy_run import prepare, split
-from _data import at_hand, load_labels, source
-from _results import FOLDER
+from benchmarks._data import EVERY_CRYSTAL, at_hand, load_labels, source
+from benchmarks._harness import append, assignments, identify, read, records_path
+from benchmarks.accuracy._models import MODELS, available
+from benchmarks.accuracy._run import prepare, split
 
 SETS = ["mp_cgcnn_36k", "perov_5_valtest", "mp_20_valtest"]
 TARGETS = ["both", "fe", "bg"]
-EVERY_CRYSTAL = 40_000  # more than any set has
 _HERE = Path(__file__).resolve().parent
 
 
@@ -34,7 +31,7 @@ def main():
     """Run what is still to be run, or report what was."""
     options = parse_options()
     if options.command == "report":
-        from _accuracy_report import write_report
+        from benchmarks.accuracy._report import write_report
 
         write_report(read(options.results), options.results)
         return
@@ -77,8 +74,7 @@ def parse_options():
         "--quick", action="store_true", help="300 crystals, 3 epochs, a file of its own"
     )
     options = parser.parse_args()
-    stem = "accuracy-quick" if options.quick else "accuracy"
-    options.results = FOLDER / f"{stem}.jsonl"
+    options.results = records_path("accuracy", options.quick)
     options.crystals = EVERY_CRYSTAL
     if options.quick:
         options.crystals, options.again = 300, True
@@ -96,18 +92,6 @@ def parse_options():
 def number_of_rows(text):
     """Read a number of training rows, or "all"."""
     return text if text == "all" else int(text)
-
-
-def assignments(texts):
-    """Read ``name=value`` pairs; a value that is no Python literal is text."""
-    values = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            values[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            values[name] = value
-    return values
 
 
 # The plan
@@ -158,12 +142,6 @@ def outputs(name, targets):
     return ["fe", "bg"] if MODELS[name].single and targets == "both" else [targets]
 
 
-def identify(config):
-    """Name of a run, from everything that decides its result."""
-    text = json.dumps(config, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 # Runs
 
 
@@ -179,7 +157,7 @@ def run(config, options):
     }
     threads = str(options.threads)
     done = subprocess.run(
-        [sys.executable, _HERE / "_accuracy_run.py", json.dumps(order)],
+        [sys.executable, _HERE / "_run.py", json.dumps(order)],
         env={**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
         capture_output=True,
         text=True,
@@ -209,21 +187,6 @@ def describe(config):
 def predictions(results, name):
     """Where the predictions of a run are kept."""
     return results.with_suffix("") / f"{name}.npz"
-
-
-def append(path, record):
-    """Add a line, which is kept whatever happens next."""
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def read(path):
-    """Records of finished runs, the latest of each."""
-    if not path.exists():
-        return []
-    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return list({record["id"]: record for record in records}.values())
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import warnings
 from functools import partial
 
 import torch
-from _data import TARGETS, load_crystals
-from _networks import NETWORKS, pair
-from _results import FOLDER
-from speed import (
+
+from benchmarks._data import TARGETS, load_crystals
+from benchmarks._harness import FOLDER, save_report
+from benchmarks._networks import NETWORKS, pair
+from benchmarks.speed.speed import (
     BATCH,
     GRAPHS,
     AdamW,
@@ -69,8 +70,7 @@ def main():
             row = measure(name, wrap, graphs, scaled, options.repeats)
             report.append(f"| {name} | {variant} | {row} |")
             print(report[-1], flush=True)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("\n".join(report) + "\n", encoding="utf-8")
+    save_report(report, RESULT)
 
 
 def measure(name, wrap, graphs, labels, repeats):

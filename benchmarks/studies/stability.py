@@ -12,11 +12,11 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import torch
-from _data import TARGETS, load_crystals, source
-from _results import FOLDER
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import GroupShuffleSplit
 
+from benchmarks._data import TARGETS, load_crystals, source
+from benchmarks._harness import FOLDER
 from skcrystal import (
     CGCNNRegressor,
     CrystalGraphTransformer,

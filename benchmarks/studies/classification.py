@@ -1,8 +1,8 @@
 """Metal or not: a classifier, or a predicted band gap and a threshold?
 
-    python benchmarks/study_classification.py            # half an hour; resumes
-    python benchmarks/study_classification.py --report   # table of what there is
-    python benchmarks/study_classification.py --quick    # a minute, a file of its own
+    python benchmarks/studies/classification.py            # half an hour; resumes
+    python benchmarks/studies/classification.py --report   # table of what there is
+    python benchmarks/studies/classification.py --quick    # a minute, a file of its own
 
 One network, CGCNN, with one output for each class or for the gap, trained on the same
 crystals and judged on formulas that it was not trained on. Each is cut where its
@@ -10,20 +10,25 @@ meaning says, at even odds or at the gap that counts as none, and where crystals
 back say: at the cut of the best balanced accuracy on others, of formulas of their own.
 """
 
-import argparse
+from itertools import product
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
-from _accuracy_models import NEAREST_12
-from _accuracy_run import open_graphs, split
-from _data import at_hand, load_labels
-from _results import FOLDER
-from accuracy import EVERY_CRYSTAL, append, identify, read
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
-from study_recipe import spread
 
+from benchmarks._data import EVERY_CRYSTAL, at_hand, load_labels
+from benchmarks._harness import (
+    mean_and_std,
+    print_report,
+    read,
+    records_path,
+    run_missing,
+    study_parser,
+)
+from benchmarks.accuracy._models import NEAREST_12
+from benchmarks.accuracy._run import open_graphs, split
 from skcrystal import CGCNNClassifier, CGCNNRegressor
 
 NO_GAP = 0.025  # eV; what is smaller counts as none
@@ -42,55 +47,50 @@ METRICS = {
 
 def main():
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = study_parser(__doc__, [0, 1, 2], "300 crystals, 3 epochs")
     parser.add_argument("--rows", type=int, default=5000, help="crystals to train on")
     parser.add_argument("--held", type=int, default=500, help="others, to cut by")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS])
-    parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--quick", action="store_true", help="300 crystals, 3 epochs")
     options = parser.parse_args()
     options.crystals = EVERY_CRYSTAL
     if options.quick:
         options.crystals, options.rows, options.held = 300, 200, 50
         options.epochs, options.seeds = 3, [0]
-    stem = "classification-quick" if options.quick else "classification"
-    path = FOLDER / f"{stem}.jsonl"
+    path = records_path("classification", options.quick)
     if not options.report:
         torch.set_num_threads(1)
-        run_missing(path, options)
+        run(path, options)
     asked = options.rows, options.epochs
     records = [
         r for r in read(path) if (r["config"]["rows"], r["config"]["epochs"]) == asked
     ]
-    text = "\n".join(table(records))
-    print(text)
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    print_report(table(records), path.with_suffix(".md"))
 
 
-def run_missing(path, options):
+def run(path, options):
     """Train every arm that the file does not have; seeds are the outer loop."""
     data = at_hand("mp_cgcnn_36k")
     labels = load_labels(options.crystals, name=data)
     graphs = open_graphs(data, options.crystals, NEAREST_12, build=True)
-    known = {record["id"] for record in read(path)}
-    for seed in options.seeds:
-        for arm in options.arms:
-            config = {
-                "data": data,
-                "crystals": options.crystals,
-                "arm": arm,
-                "rows": options.rows,
-                "held": options.held,
-                "epochs": options.epochs,
-                "seed": seed,
-            }
-            if identify(config) in known:
-                continue
-            result = measure(config, graphs, labels)
-            append(path, {"id": identify(config), "config": config, **result})
-            print(f"seed {seed}, {arm}: {result}", flush=True)
+    configs = (
+        {
+            "data": data,
+            "crystals": options.crystals,
+            "arm": arm,
+            "rows": options.rows,
+            "held": options.held,
+            "epochs": options.epochs,
+            "seed": seed,
+        }
+        for seed, arm in product(options.seeds, options.arms)
+    )
+    run_missing(
+        path,
+        configs,
+        lambda config: measure(config, graphs, labels),
+        shown=("seed", "arm"),
+    )
 
 
 def measure(config, graphs, labels):
@@ -163,19 +163,14 @@ def table(records):
         unit = " eV" if ARMS[arm][0] is CGCNNRegressor else ""
         places = {
             "natural": f"{ARMS[arm][2]}{unit}",
-            "chosen": f"chosen: {shown(runs['cut'], '.2f')}{unit}",
+            "chosen": f"chosen: {mean_and_std(runs['cut'], '.2f')}{unit}",
         }
         for where, place in places.items():
             columns = [f"{name}_{where}" for name in METRICS] + ["roc_auc"]
-            cells = [shown(runs[column], ".3f") for column in columns]
+            cells = [mean_and_std(runs[column], ".3f") for column in columns]
             row = [arm, place, str(len(runs)), *cells]
             lines.append(f"| {' | '.join(row)} |")
     return lines
-
-
-def shown(values, form):
-    """Mean and standard deviation over seeds."""
-    return f"{values.mean():{form}}{spread(values, form)}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-CUTOFF, WIDTH, N_LAYERS, N_BASIS = 5.0, 64, 3, 50  # as ours in ../_networks.py
+CUTOFF, WIDTH, N_LAYERS, N_BASIS = 5.0, 64, 3, 50  # as ours in ../../_networks.py
 
 
 class Crystals(NamedTuple):

@@ -1,25 +1,31 @@
 """What does each part of the default training recipe bring?
 
-    python benchmarks/study_recipe.py            # an hour or two; resumes
-    python benchmarks/study_recipe.py --report   # tables of what there is
+    python benchmarks/studies/recipe.py            # an hour or two; resumes
+    python benchmarks/studies/recipe.py --report   # tables of what there is
 
 One change at a time to CGCNN's defaults, on Materials Project crystals of formulas that
 were not trained on, with the same training rows and starts for all.
 """
 
-import argparse
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from _accuracy_models import NEAREST_12
-from _accuracy_run import prepare
-from _data import TARGETS, at_hand
-from _results import FOLDER
-from accuracy import EVERY_CRYSTAL, read, run
 
-RESULTS = FOLDER / "recipe.jsonl"
+from benchmarks._data import EVERY_CRYSTAL, TARGETS, at_hand
+from benchmarks._harness import (
+    mean_and_std,
+    print_report,
+    read,
+    records_path,
+    study_parser,
+)
+from benchmarks.accuracy._models import NEAREST_12
+from benchmarks.accuracy._run import prepare
+from benchmarks.accuracy.accuracy import run
+
+RESULTS = records_path("recipe")
 UNITS = ["eV/atom", "eV"]
 
 # What differs from the default: model, parameters, graphs
@@ -52,13 +58,11 @@ VARIANTS = {
 
 def main():
     """Run what is missing, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = study_parser(__doc__, [0, 1, 2])
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=[*VARIANTS])
-    parser.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
     study = SimpleNamespace(results=RESULTS, again=False, threads=1, label=None)
     # Seeds first: after the first of them there is a whole table.
@@ -73,9 +77,8 @@ def main():
         with ThreadPoolExecutor(options.jobs) as pool:
             list(pool.map(lambda config: run(config, study), configs))
     asked = options.rows, options.epochs
-    report = table([r for r in read(RESULTS) if size(r["config"]) == asked])
-    print("\n".join(report))
-    RESULTS.with_suffix(".md").write_text("\n".join(report) + "\n", encoding="utf-8")
+    records = [r for r in read(RESULTS) if size(r["config"]) == asked]
+    print_report(table(records), RESULTS.with_suffix(".md"))
 
 
 def configure(variant, seed, options):
@@ -98,11 +101,6 @@ def configure(variant, seed, options):
 def size(config):
     """Training rows and epochs of a run: one table is of one size."""
     return config["rows"], config["parameters"]["max_epochs"]
-
-
-def spread(values, form):
-    """Standard deviation over seeds, of which one has none."""
-    return f" ± {values.std():{form}}" if len(values) > 1 else ""
 
 
 def table(records):
@@ -129,9 +127,9 @@ def table(records):
         cells = [variant, str(errors[TARGETS[0], variant].count())]
         for target in TARGETS:
             mine, base = errors[target, variant], errors[target, "default"]
-            change = 100 * (mine / base - 1).dropna()  # seed by seed: same rows
-            cells.append(f"{mine.mean():.4f}{spread(mine, '.4f')}")
-            cells.append(f"{change.mean():+.1f}{spread(change, '.1f')} %")
+            change = 100 * (mine / base - 1)  # seed by seed: same rows
+            cells.append(mean_and_std(mine, ".4f"))
+            cells.append(f"{mean_and_std(change, '.1f', '+')} %")
         lines.append("| " + " | ".join(cells) + " |")
     first = records[0]["config"]
     return [

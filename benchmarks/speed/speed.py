@@ -18,17 +18,17 @@ from math import ceil
 from pathlib import Path
 from time import perf_counter
 
-import _memory
 import numpy as np
 import torch
-from _data import TARGETS, load_crystals, perovskites, source
-from _networks import NETWORKS, n_parameters, pair
-from _results import FOLDER
 from torch.nn import functional as F
 from torch_geometric.data import Batch
 from torch_geometric.nn.models.schnet import GaussianSmearing
 
 import skcrystal
+from benchmarks._data import TARGETS, load_crystals, perovskites, source
+from benchmarks._harness import FOLDER, save_report
+from benchmarks._networks import NETWORKS, n_parameters, pair
+from benchmarks.speed import memory
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer
 from skcrystal.nn import GraphStore
 
@@ -64,14 +64,7 @@ def main():
     for row in all_rows(options, crystals, labels, small):
         report.append("| " + " | ".join(row) + " |")
         print(report[-1], flush=True)
-    save(report, RESULT)
-
-
-def save(report, path):
-    """Write the lines of a report, and say where."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join(report) + "\n", encoding="utf-8")
-    print(f"\nsaved as {os.path.relpath(path)}")
+    save_report(report, RESULT)
 
 
 def parse_options():
@@ -301,15 +294,14 @@ def pipeline_rows(options):
 
 def memory_rows(n):
     """Graphs at 5 Å as columns beside a list of Data, and the peak on the way."""
-    if not _memory.available():
+    if not memory.available():
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graphs"
         peaks = [
-            _memory.measure("transform_peak", n, path, how)
-            for how in ("symmetry", None)
+            memory.measure("transform_peak", n, path, how) for how in ("symmetry", None)
         ]
-        held = [_memory.measure(w, path) for w in ("columns_held", "data_list_held")]
+        held = [memory.measure(w, path) for w in ("columns_held", "data_list_held")]
     n = peaks[0]["crystals"]
     for how in ("counted", "resident"):
         mine, plain = (size[how] / n for size in held)

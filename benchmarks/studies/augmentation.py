@@ -1,8 +1,8 @@
 """Does it help to train on perturbed copies of crystals?
 
-    python benchmarks/study_augmentation.py            # ten minutes on a core; resumes
-    python benchmarks/study_augmentation.py --report   # tables of what there is
-    python benchmarks/study_augmentation.py --quick    # a minute, a file of its own
+    python benchmarks/studies/augmentation.py           # ten minutes on a core; resumes
+    python benchmarks/studies/augmentation.py --report  # tables of what there is
+    python benchmarks/studies/augmentation.py --quick   # a minute, a file of its own
 
 CGCNN on few crystals, where copies should help most, judged on formulas that were not
 trained on: on the crystals as they are, and on the same displaced and strained, which
@@ -11,18 +11,24 @@ stand for geometries that were not relaxed. A model with copies sees each crysta
 many epochs more.
 """
 
-import argparse
+from itertools import product
 from time import process_time
 
 import numpy as np
 import pandas as pd
 import torch
-from _data import TARGETS, at_hand, load_crystals
-from _results import FOLDER
-from accuracy import append, identify, read
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import make_pipeline
 
+from benchmarks._data import TARGETS, at_hand, load_crystals
+from benchmarks._harness import (
+    mean_and_std,
+    print_report,
+    read,
+    records_path,
+    run_missing,
+    study_parser,
+)
 from skcrystal import AugmentedRegressor, CGCNNRegressor, CrystalGraphTransformer
 from skcrystal.graphs import augment_crystals
 
@@ -50,49 +56,43 @@ SHOWN = {"formation_energy_per_atom": "FE (eV/atom)", "band_gap": "BG (eV)"}
 
 def main():
     """Run what is missing, then write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = study_parser(__doc__, [0, 1, 2], "100 rows, 2 epochs")
     parser.add_argument("--rows", type=int, default=500, help="crystals to train on")
     parser.add_argument("--epochs", type=int, default=25, help="of models with copies")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--quick", action="store_true", help="100 rows, 2 epochs")
     options = parser.parse_args()
     if options.quick:
         options.rows, options.epochs, options.seeds = 100, 2, [0]
-    stem = "augmentation-quick" if options.quick else "augmentation"
-    path = FOLDER / f"{stem}.jsonl"
+    path = records_path("augmentation", options.quick)
     if not options.report:
         torch.set_num_threads(1)
-        run_missing(path, options)
+        run(path, options)
     asked = options.rows, options.epochs
     records = [
         r for r in read(path) if (r["config"]["rows"], r["config"]["epochs"]) == asked
     ]
-    text = "\n".join(report(records))
-    print(text)
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    print_report(report(records), path.with_suffix(".md"))
 
 
-def run_missing(path, options):
+def run(path, options):
     """Train every arm that the file does not have; seeds are the outer loop."""
     data = {name: prepare(name) for name in dict.fromkeys(map(at_hand, SETS))}
-    known = {record["id"] for record in read(path)}
-    for seed in options.seeds:
-        for name, (crystals, labels) in data.items():
-            for arm in ARMS:
-                config = {
-                    "data": name,
-                    "arm": arm,
-                    "rows": options.rows,
-                    "epochs": options.epochs,
-                    "copies": COPIES,
-                    "seed": seed,
-                }
-                if identify(config) in known:
-                    continue
-                result = measure(config, crystals, labels)
-                append(path, {"id": identify(config), "config": config, **result})
-                print(f"{name}, seed {seed}, {arm}: {result}", flush=True)
+    configs = (
+        {
+            "data": name,
+            "arm": arm,
+            "rows": options.rows,
+            "epochs": options.epochs,
+            "copies": COPIES,
+            "seed": seed,
+        }
+        for seed, name, arm in product(options.seeds, data, ARMS)
+    )
+    run_missing(
+        path,
+        configs,
+        lambda config: measure(config, *data[config["data"]]),
+        shown=("data", "seed", "arm"),
+    )
 
 
 def prepare(name):
@@ -188,16 +188,11 @@ def table(name, records):
         mine, base = by_arm[arm], by_arm[NONE]
         cells = [arm, str(len(mine))]
         for target in TARGETS:
-            change = 100 * (mine[target] / base[target] - 1).dropna()
-            cells.append(f"{mine[target].mean():.3f}{spread(mine[target], '.3f')}")
-            cells.append(f"{change.mean():+.1f}{spread(change, '.1f')} %")
+            change = 100 * (mine[target] / base[target] - 1)
+            cells.append(mean_and_std(mine[target], ".3f"))
+            cells.append(f"{mean_and_std(change, '.1f', '+')} %")
         cells += [f"{mine[f'{t}, perturbed'].mean():.3f}" for t in TARGETS]
         yield f"| {' | '.join(cells)} | {mine['seconds'].median():.0f} |"
-
-
-def spread(values, form):
-    """Standard deviation over seeds, of which one has none."""
-    return f" ± {values.std():{form}}" if values.count() > 1 else ""
 
 
 if __name__ == "__main__":

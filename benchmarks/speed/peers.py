@@ -24,24 +24,23 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from _data import TARGETS, cache_folder, load_crystals, source
-from _networks import n_parameters, pair
-from _results import FOLDER
-from speed import (
+
+import skcrystal
+from benchmarks._data import TARGETS, cache_folder, load_crystals, source
+from benchmarks._harness import FOLDER, save_report
+from benchmarks._networks import n_parameters, pair
+from benchmarks.speed.speed import (
     BATCH,
     AdamW,
     collate_list,
     complete,
     make_parser,
     predict,
-    save,
     shuffled,
     store,
     timed,
     train,
 )
-
-import skcrystal
 from skcrystal import CrystalGraphTransformer
 
 CUTOFF = 5.0  # Å, of all neighbours: every peer can cut bonds at a distance
@@ -175,7 +174,7 @@ def main():
     say("")
     for note in notes:
         say(f"- {note}")
-    save(report, RESULT)
+    save_report(report, RESULT)
 
 
 def parse_options():

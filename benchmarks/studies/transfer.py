@@ -1,8 +1,8 @@
 """Does it help to start from a network that knows other crystals?
 
-    python benchmarks/study_transfer.py            # ten minutes on a core; resumes
-    python benchmarks/study_transfer.py --report   # table and figure of what there is
-    python benchmarks/study_transfer.py --quick    # a minute, files of its own
+    python benchmarks/studies/transfer.py            # ten minutes on a core; resumes
+    python benchmarks/studies/transfer.py --report   # table and figure of what there is
+    python benchmarks/studies/transfer.py --quick    # a minute, files of its own
 
 CGCNN is trained on formation energies and band gaps of Materials Project crystals, then
 on a few heats of formation of perovskites: another target (measured against other
@@ -12,19 +12,33 @@ same number of steps, since epochs of few crystals are short; for networks that 
 from nothing, more steps or a higher rate were no better (see docs/transfer.md).
 """
 
-import argparse
+from itertools import product
 from time import perf_counter, process_time
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from _accuracy_run import open_graphs
-from _data import TARGETS, at_hand, cache_folder, load_labels, source
-from _results import FOLDER
-from accuracy import EVERY_CRYSTAL, append, identify, read
 from sklearn.metrics import mean_absolute_error
 
+from benchmarks._data import (
+    EVERY_CRYSTAL,
+    TARGETS,
+    at_hand,
+    cache_folder,
+    load_labels,
+    source,
+)
+from benchmarks._harness import (
+    identify,
+    mean_and_std,
+    print_report,
+    read,
+    records_path,
+    run_missing,
+    study_parser,
+)
+from benchmarks.accuracy._run import open_graphs
 from skcrystal import CGCNNRegressor
 
 GRAPHS = {"cutoff": 8.0, "max_neighbors": 12}
@@ -40,14 +54,11 @@ COLORS = ["0.4", "#E69F00", "#0072B2"]
 
 def main():
     """Run what is missing, then write the table and the figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = study_parser(__doc__, [0, 1, 2, 3, 4], "500 rows, two sizes")
     parser.add_argument("--labels", nargs="+", type=int, default=[50, 100, 200, 400])
     parser.add_argument("--steps", type=int, default=500, help="of every arm")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--rows", type=int, default=20_000, help="to pre-train on")
     parser.add_argument("--epochs", type=int, default=20, help="of pre-training")
-    parser.add_argument("--report", action="store_true", help="run nothing")
-    parser.add_argument("--quick", action="store_true", help="500 rows, two sizes")
     options = parser.parse_args()
     missing = [name for name in (FROM, TO) if at_hand(name) != name]
     if missing and not options.report:
@@ -55,15 +66,13 @@ def main():
     if options.quick:
         options.labels, options.steps, options.seeds = [50, 100], 20, [0, 1]
         options.rows, options.epochs = 500, 2
-    path = FOLDER / f"transfer{'-quick' if options.quick else ''}.jsonl"
+    path = records_path("transfer", options.quick)
     if not options.report:
         torch.set_num_threads(1)
-        run_missing(path, options)
+        run(path, options)
     asked = {"steps": options.steps, "source": source_config(options)}
     records = [r for r in read(path) if asked.items() <= r["config"].items()]
-    text = "\n".join(report(records))
-    print(text)
-    path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    print_report(report(records), path.with_suffix(".md"))
     draw(records, path.with_suffix(".png"))
 
 
@@ -72,27 +81,27 @@ def source_config(options):
     return {"data": FROM, "rows": options.rows, "epochs": options.epochs, **GRAPHS}
 
 
-def run_missing(path, options):
+def run(path, options):
     """Train every arm that the file does not have; seeds are the outer loop."""
     labels = load_labels(EVERY_CRYSTAL, name=TO)
     graphs = open_graphs(TO, EVERY_CRYSTAL, GRAPHS, build=True)
     start = pretrain(source_config(options), set(labels["formula"]))
-    known = {record["id"] for record in read(path)}
-    for seed in options.seeds:
-        for n_labels in options.labels:
-            for arm in ARMS:
-                config = {
-                    "arm": arm,
-                    "labels": n_labels,
-                    "steps": options.steps,
-                    "seed": seed,
-                    "source": source_config(options),
-                }
-                if identify(config) in known:
-                    continue
-                result = measure(config, start, graphs, labels)
-                append(path, {"id": identify(config), "config": config, **result})
-                print(f"seed {seed}, {n_labels} labels, {arm}: {result}", flush=True)
+    configs = (
+        {
+            "arm": arm,
+            "labels": n_labels,
+            "steps": options.steps,
+            "seed": seed,
+            "source": source_config(options),
+        }
+        for seed, n_labels, arm in product(options.seeds, options.labels, ARMS)
+    )
+    run_missing(
+        path,
+        configs,
+        lambda config: measure(config, start, graphs, labels),
+        shown=("seed", "labels", "arm"),
+    )
 
 
 def pretrain(config, formulas):
@@ -187,24 +196,17 @@ def report(records):
     for n_labels, part in frame.groupby("labels"):
         errors = part.pivot(index="seed", columns="arm", values="mae")
         cells = [str(n_labels), f"{part['mae_of_median'].mean():.3f}"]
-        cells.append(shown(errors[base], ".3f"))
+        cells.append(mean_and_std(errors[base], ".3f"))
         for arm in others:
-            cells.append(shown(errors[arm], ".3f"))
+            cells.append(mean_and_std(errors[arm], ".3f"))
             cells.append(
-                shown(100 * (errors[arm] / errors[base] - 1), ".0f", "+") + " %"
+                mean_and_std(100 * (errors[arm] / errors[base] - 1), ".0f", "+") + " %"
             )
         yield f"| {' | '.join(cells)} |"
     yield ""
     seconds = frame.groupby("arm")["fit_seconds"].median()
     told = (f"{arm} {seconds[arm]:.1f}" for arm in arms)
     yield f"Seconds of processor time a fit, in the median: {', '.join(told)}."
-
-
-def shown(values, form, sign=""):
-    """Mean and standard deviation over seeds, of which one has none."""
-    values = values.dropna()
-    spread = f" ± {values.std():{form}}" if len(values) > 1 else ""
-    return f"{values.mean():{sign}{form}}{spread}"
 
 
 def draw(records, path):

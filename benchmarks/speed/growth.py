@@ -25,12 +25,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from _data import TARGETS, load_crystals, source
-from _networks import N_TARGETS, NETWORKS
-from _results import DOCS, FOLDER
 from pymatgen.core import Structure
-from speed import BATCH, AdamW, predict, shuffled, store, timed, train, transformer
 
+from benchmarks._data import TARGETS, load_crystals, source
+from benchmarks._harness import DOCS, FOLDER
+from benchmarks._networks import N_TARGETS, NETWORKS
+from benchmarks.speed.speed import (
+    BATCH,
+    AdamW,
+    predict,
+    shuffled,
+    store,
+    timed,
+    train,
+    transformer,
+)
 from skcrystal import CGCNNRegressor
 
 CUTOFF = 5.0  # Å

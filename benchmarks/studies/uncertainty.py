@@ -5,18 +5,17 @@ crystals; and what ensembles and queries cost.
 """
 
 import argparse
-import os
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import torch
-from _data import TARGETS, load_crystals, source
-from _results import FOLDER
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit
 
+from benchmarks._data import TARGETS, load_crystals, source
+from benchmarks._harness import FOLDER, print_report
 from skcrystal import (
     AngularCoGNRegressor,
     CalibratedRegressor,
@@ -67,12 +66,9 @@ def main():
         report += quality(graphs, labels, options)
     if options.only in (None, "cost"):
         report += cost(graphs, labels[TARGETS], options)
-    print("\n".join(report))
-    FOLDER.mkdir(exist_ok=True)
     stem = "uncertainty_quick" if options.quick else "uncertainty"
     path = FOLDER / f"{stem}{'_' + options.only if options.only else ''}.md"
-    path.write_text("\n".join(report) + "\n", encoding="utf-8")
-    print(f"saved as {os.path.relpath(path)}")
+    print_report(report, path)
 
 
 def parse_options():

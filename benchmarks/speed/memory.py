@@ -34,7 +34,7 @@ def measure(what, *arguments):
 
 def transform_peak(n_crystals, path, reduce):
     """Build 5 Å graphs, save them at `path`, and see how high memory rose."""
-    from _data import load_crystals
+    from benchmarks._data import load_crystals
 
     n_crystals = int(n_crystals)
     crystals, _ = load_crystals(n_crystals)

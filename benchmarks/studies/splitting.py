@@ -1,7 +1,7 @@
 """How much an error depends on what a split keeps apart.
 
-    python benchmarks/splitting.py             # five minutes on one core
-    python benchmarks/splitting.py --quick     # a minute: one seed, 5 epochs
+    python benchmarks/studies/splitting.py             # five minutes on one core
+    python benchmarks/studies/splitting.py --quick     # a minute: one seed, 5 epochs
 
 One network, CGCNN, on the shipped crystals, tested by random folds, by formula, by
 chemical system, by clusters of compositions, and on every element left out. Seeds
@@ -10,7 +10,6 @@ decide folds and initial weights. Writes `results/splitting.md`.
 
 import argparse
 import warnings
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
+from benchmarks._harness import FOLDER, mean_and_std, print_report
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer
 from skcrystal.datasets import load_pbe_prototypes
 from skcrystal.model_selection import (
@@ -29,7 +29,6 @@ from skcrystal.model_selection import (
     chemical_groups,
 )
 
-_RESULTS = Path(__file__).resolve().parent / "results"
 COLUMNS = ["energy", "gap"]
 
 
@@ -76,11 +75,8 @@ def main():
                 tested.append(frame.assign(split=name, seed=seed))
             print(f"{name}, seed {seed}: {perf_counter() - begin:.0f} s", flush=True)
     tested = pd.concat(tested).rename_axis("crystal").reset_index()
-    text = "\n".join([*table(tested), "", *pairs(tested)])
-    print(text)
     stem = "splitting-quick" if options.quick else "splitting"
-    _RESULTS.mkdir(exist_ok=True)
-    (_RESULTS / f"{stem}.md").write_text(text + "\n", encoding="utf-8")
+    print_report([*table(tested), "", *pairs(tested)], FOLDER / f"{stem}.md")
 
 
 def table(tested):
@@ -93,9 +89,9 @@ def table(tested):
     for name, part in tested.groupby("split", sort=False):
         met = part[["formula met", "system met"]].mean()
         of_seed = part.groupby("seed")[COLUMNS].mean()
+        errors = (mean_and_std(of_seed[column], ".3f") for column in COLUMNS)
         lines.append(
-            f"| {name} | {met.iloc[0]:.0%} | {met.iloc[1]:.0%} | "
-            f"{spread(of_seed['energy'])} | {spread(of_seed['gap'])} |"
+            f"| {name} | {met.iloc[0]:.0%} | {met.iloc[1]:.0%} | {' | '.join(errors)} |"
         )
     return lines
 
@@ -114,20 +110,13 @@ def pairs(tested):
         part = both[both["formula met, random"] == met]
         of_seed = part.groupby("seed")
         cells = [
-            spread(of_seed[column].mean())
+            mean_and_std(of_seed[column].mean(), ".3f")
             for target in COLUMNS
             for column in (f"{target}, random", target)
         ]
         n = round(of_seed.size().mean())
         lines.append(f"| {name} | {n} | {' | '.join(cells)} |")
     return lines
-
-
-def spread(values):
-    """Mean, and standard deviation if there are several."""
-    if len(values) == 1:
-        return f"{values.mean():.3f}"
-    return f"{values.mean():.3f} ± {values.std():.3f}"
 
 
 if __name__ == "__main__":
