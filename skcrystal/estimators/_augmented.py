@@ -44,10 +44,10 @@ class AugmentedRegressor(
 
     Copies are made once, before training. They have no symmetry, so that none of their
     atoms are merged: an epoch costs ``1 + n_copies`` times one of the crystals alone,
-    and more for symmetric ones. `docs/periodic-graphs.md` has what they brought.
+    and more for symmetric ones. `docs/periodic-graphs.md` has measured gains.
 
-    Crystals come before their copies, which have their formulas: what holds back whole
-    formulas, ``early_stopping`` among it, holds back crystals with all copies.
+    Crystals come before their copies, which have their formulas: a validation split by
+    formulas, such as that of ``early_stopping``, holds crystals with all copies.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class AugmentedRegressor(
         Standard deviation of each of the six components of strain, at most 0.1.
     supercell : int, default=1
         Largest multiple of the cell that is drawn; 1 leaves cells as they are. By
-        themselves supercells teach a network nothing.
+        themselves supercells are of no use to a network.
     random_state : int, RandomState or None, default=None
         Decides the copies, and models where `estimator` leaves it open.
 
@@ -75,12 +75,12 @@ class AugmentedRegressor(
 
     See Also
     --------
-    skcrystal.graphs.augment_crystals : How copies are made, and what that means.
+    skcrystal.graphs.augment_crystals : How copies are made.
 
     Notes
     -----
     Wrap ensembles, which then share the copies:
-    ``AugmentedRegressor(EnsembleRegressor(...))``. Calibrate what is augmented, on
+    ``AugmentedRegressor(EnsembleRegressor(...))``. Calibrate augmented models, on
     crystals as they are: ``CalibratedRegressor(AugmentedRegressor(...))``.
 
     Examples
@@ -131,7 +131,7 @@ class AugmentedRegressor(
         y : array-like of shape (n,) or (n, n_targets)
             Labels; NaN where one was not measured.
         sample_weight : array-like of shape (n,), optional
-            A copy has the weight of its crystal. Networks read nothing but ratios of
+            A copy has the weight of its crystal. Networks read only ratios of
             weights, so that crystals count among each other as they would alone.
 
         Returns
@@ -198,7 +198,7 @@ class AugmentedRegressor(
         return supports_std(self.estimator_)
 
     def _check_estimator(self) -> None:
-        """Refuse what copies would not change, or would lead astray."""
+        """Refuse models that copies would not change, or would mislead."""
         if is_classifier(self.estimator):
             raise ValueError(
                 f"estimator is a {type(self.estimator).__name__}, which predicts "

@@ -135,24 +135,24 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         X : CrystalGraphs, or sequence of m crystals or PyG Data
             Crystals are turned into graphs as in `fit`.
         return_std : bool, default=False
-            Whether to let Monte Carlo dropout speak: the mean over `n_mc_samples`
-            networks thinned by `dropout` and `dropout_conv`, the same ones at each
-            call, and their spread. Needs a model that was fitted with dropout.
+            Whether to use Monte Carlo dropout: the mean over `n_mc_samples` masks of
+            `dropout` and `dropout_conv`, the same at each call, and their spread. Needs
+            a model that was fitted with dropout.
 
         Returns
         -------
         probability : ndarray of shape (m, n_classes)
             In the order of `classes_`; rows add up to one.
         std : ndarray of shape (m, n_classes)
-            Standard deviation over the thinned networks; only if `return_std` is True.
+            Standard deviation over the masks; only if `return_std` is True.
 
         Raises
         ------
         NotFittedError
             If the model was not fitted.
         ValueError
-            If graphs were made otherwise than those of `fit`, or standard deviations
-            are asked of a model without dropout.
+            If graphs were made otherwise than those of `fit`, or `return_std` is True
+            and the model has no dropout.
         """
         check_is_fitted(self, "net_")
         network = self.net_.module_

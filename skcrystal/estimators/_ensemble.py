@@ -1,4 +1,4 @@
-"""Several models of one kind: better than one, and they say where they disagree."""
+"""Ensembles: mean and spread of several models of one kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
-from ..utils._warnings import unseen_elements_told_once
+from ..utils._warnings import unseen_elements_reported_once
 from ._pipelines import (
     can_embed,
     check_weighable,
@@ -47,14 +47,14 @@ class EnsembleRegressor(
 ):
     """Deep ensemble: models that differ in their random numbers alone [1]_.
 
-    Its prediction is their mean, its standard deviation their spread. What comes
-    before the network in a pipeline runs once, and all members share its graphs.
+    Its prediction is their mean, its standard deviation their spread. Preprocessing
+    steps of a pipeline run once, and all members share their graphs.
 
     Parameters
     ----------
     estimator : estimator
         A regressor or a pipeline that ends in one, with a `random_state` (or set
-        `bootstrap`: members are alike otherwise).
+        `bootstrap`: members are equal otherwise).
     n_estimators : int, default=5
         Number of members.
     n_jobs : int or None, default=None
@@ -65,9 +65,9 @@ class EnsembleRegressor(
         Whether each member sees crystals drawn with replacement, instead of all.
         Initial weights and order of batches already make members differ.
     random_state : int, RandomState or None, default=None
-        Decides the members' own `random_state`, and what is drawn.
+        Decides the members' own `random_state`, and the crystals drawn.
     verbose : int, default=0
-        joblib's: how much to tell of members done.
+        joblib's: how much to report on members done.
 
     Attributes
     ----------
@@ -179,7 +179,7 @@ class EnsembleRegressor(
                 "return_components=True needs members that predict noise; set "
                 'loss="gaussian_nll" in `estimator`.'
             )
-        with unseen_elements_told_once():
+        with unseen_elements_reported_once():
             members = [
                 _predict_member(separate(member)[1], graphs)
                 for member in self.estimators_
@@ -206,7 +206,7 @@ class EnsembleRegressor(
         """
         check_is_fitted(self, "estimators_")
         _, graphs = self._transform(X)
-        with unseen_elements_told_once():
+        with unseen_elements_reported_once():
             parts = [separate(member)[1].embed(graphs) for member in self.estimators_]
         return np.divide(np.hstack(parts), np.float32(np.sqrt(len(parts))))
 
@@ -233,7 +233,7 @@ def _known(targets: Targets) -> NDArray[np.bool_]:
 
 
 def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
-    """Refuse what would make members alike, or spread that is not theirs."""
+    """Check that members will differ, and that the ensemble keeps their spread."""
     if isinstance(final, FrozenEstimator):
         raise ValueError(
             "estimator is frozen, so that all members would be one model; pass it "
@@ -243,7 +243,7 @@ def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
     if not bootstrap and not any(name.endswith("random_state") for name in names):
         raise ValueError(
             f"{type(final).__name__} has no random_state, so that all members would be "
-            "alike; set bootstrap=True."
+            "equal; set bootstrap=True."
         )
     if getattr(final, "_calibrates", False):
         raise ValueError(

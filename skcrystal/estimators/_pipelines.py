@@ -305,7 +305,7 @@ def fit_preprocessing(
     if steps is not None:
         steps = clone(steps)
         X = steps.fit_transform(X, y)
-    # A clone: the state of an earlier fit of `final` decides nothing.
+    # A clone: the state of an earlier fit of `final` has no effect.
     return steps, final, as_model_input(clone(final), X)
 
 

@@ -1,4 +1,4 @@
-"""Rows of whatever holds crystals or labels: taken, and put one below the other."""
+"""Rows of containers of crystals or labels: taken, and stacked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stack(parts: Sequence[Any], name: str) -> Any:
     ----------
     parts : sequence of CrystalGraphs, arrays, Series, DataFrames or lists
     name : str
-        What they are, for messages.
+        Of the variable, for messages.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def stack(parts: Sequence[Any], name: str) -> Any:
 
 
 def pool_for_modal(X: Any) -> Any:
-    """A pool that has a ``shape``, which modAL's own strategies ask for."""
+    """A pool that has a ``shape``, which modAL's own strategies read."""
     return _as_objects(X) if isinstance(X, list | tuple) else X
 
 

@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -27,24 +28,28 @@ def warn_of_unseen_elements(unseen: Iterable[int]) -> None:
 
 
 def _stacklevel_of_caller() -> int:
-    """Level of the first frame outside of this package, seen from who calls this."""
+    """Level of the first frame outside of this package, as `warnings.warn` counts."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__package__", "").startswith(_PACKAGE):
+    while frame.f_back and _package_of(frame) == _PACKAGE:
         frame, level = frame.f_back, level + 1
     return level
 
 
+def _package_of(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").partition(".")[0]
+
+
 @contextmanager
 def unseen_elements_expected() -> Iterator[None]:
-    """Keep silent about them: a pool to choose from is there to be explored."""
+    """Silence them: a pool to select from is there to be explored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnseenElementsWarning)
         yield
 
 
 @contextmanager
-def unseen_elements_told_once() -> Iterator[None]:
-    """Let several models say the same of the same crystals once."""
+def unseen_elements_reported_once() -> Iterator[None]:
+    """Report equal warnings of several models once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnseenElementsWarning)
         yield
