@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..._version import __version__
-from .._pipelines import innermost, is_graph_network
+from .._pipelines import is_graph_network, unwrap
 from ._folder import find_folder, read_arrays, read_config, write_folder
 from ._models import read_model, write_model
 from ._registry import find_class, register
@@ -255,7 +255,7 @@ def _check_card(card: dict[str, Any] | str | None) -> dict[str, Any] | str | Non
 
 def _training_set(model: Any) -> dict[str, Any]:
     """What the first network of a model has seen, for people to read."""
-    model = innermost(model, choose=lambda members: members[0])
+    model = unwrap(model)
     if not hasattr(model, "net_"):
         return {}  # which cannot be saved, as will be said
     symbols = " ".join(Element.from_Z(int(z)).symbol for z in model.elements_)

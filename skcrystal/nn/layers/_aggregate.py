@@ -41,19 +41,19 @@ def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
     return _SegmentSum.apply(values, pointer, segment)
 
 
-def of_targets(x: Tensor, batch: GraphBatch) -> Tensor:
+def gather_targets(x: Tensor, batch: GraphBatch) -> Tensor:
     """Rows of the atom that each edge points to: (N, F) to (E, F)."""
-    return _Spread.apply(x, batch.target, batch, "target")
+    return _Gather.apply(x, batch.target, batch, "target")
 
 
-def of_neighbors(x: Tensor, batch: GraphBatch) -> Tensor:
+def gather_sources(x: Tensor, batch: GraphBatch) -> Tensor:
     """Rows of the atom that each edge comes from: (N, F) to (E, F)."""
-    return _Spread.apply(x, batch.neighbor, batch, "neighbor")
+    return _Gather.apply(x, batch.neighbor, batch, "neighbor")
 
 
-def of_distances(x: Tensor, batch: GraphBatch) -> Tensor:
+def gather_distances(x: Tensor, batch: GraphBatch) -> Tensor:
     """Rows of the distance that each edge has: (D, F) to (E, F)."""
-    return _Spread.apply(x, batch.distance_class, batch, "distance")
+    return _Gather.apply(x, batch.distance_class, batch, "distance")
 
 
 def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
@@ -69,7 +69,7 @@ def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
     -------
     Tensor of shape (N, F)
     """
-    return _NeighborSum.apply(*alike(x, weight), batch)
+    return _NeighborSum.apply(*promote_dtypes(x, weight), batch)
 
 
 def filtered_sum(x: Tensor, filters: Tensor, batch: GraphBatch) -> Tensor:
@@ -86,7 +86,7 @@ def filtered_sum(x: Tensor, filters: Tensor, batch: GraphBatch) -> Tensor:
     -------
     Tensor of shape (N, F)
     """
-    return _FilteredSum.apply(*alike(x, filters, batch.edge_weight), batch)
+    return _FilteredSum.apply(*promote_dtypes(x, filters, batch.edge_weight), batch)
 
 
 def gated_sum(
@@ -119,10 +119,10 @@ def gated_sum(
         weight = batch.edge_weight
     elif batch.edge_weight is not None:
         weight = weight * batch.edge_weight
-    return _GatedSum.apply(*alike(center, source, bond, weight), batch)
+    return _GatedSum.apply(*promote_dtypes(center, source, bond, weight), batch)
 
 
-def alike(*tensors: Tensor | None) -> list[Tensor | None]:
+def promote_dtypes(*tensors: Tensor | None) -> list[Tensor | None]:
     """Give tensors the widest of their types: under autocast they come in two."""
     there = [tensor for tensor in tensors if tensor is not None]
     dtype = reduce(torch.promote_types, [tensor.dtype for tensor in there])
@@ -145,7 +145,7 @@ def sum_runs(
     )
 
 
-def sum_by(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
+def scatter_sum(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
     """Sum edge rows (E, F) by their target, neighbour or distance."""
     if key == "target":
         return sum_runs(values, batch.edge_ptr, batch.target)
@@ -161,7 +161,7 @@ def sum_by(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
     return F.embedding_bag(order, values, start[:-1], mode="sum")
 
 
-class _Spread(Function):
+class _Gather(Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, index: Tensor, batch: GraphBatch, key: str
@@ -171,7 +171,7 @@ class _Spread(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return sum_by(ctx.key, grad.contiguous(), ctx.batch), None, None, None
+        return scatter_sum(ctx.key, grad.contiguous(), ctx.batch), None, None, None
 
 
 class _SegmentSum(Function):
@@ -212,7 +212,7 @@ class _NeighborSum(Function):
         if ctx.needs_input_grad[1]:
             grad_weight = (messages * x.index_select(0, batch.neighbor)).sum(1)
         messages.mul_(weight[:, None])
-        return sum_by("neighbor", messages, batch), grad_weight, None
+        return scatter_sum("neighbor", messages, batch), grad_weight, None
 
 
 class _FilteredSum(Function):
@@ -245,10 +245,10 @@ class _FilteredSum(Function):
             grad_message.mul_(edge_weight[:, None])
         grad_x = grad_filters = None
         if ctx.needs_input_grad[0]:
-            grad_x = sum_by("neighbor", filter_ij.mul_(grad_message), batch)
+            grad_x = scatter_sum("neighbor", filter_ij.mul_(grad_message), batch)
         if ctx.needs_input_grad[1]:
             grad_message = grad_message.mul_(x.index_select(0, batch.neighbor))
-            grad_filters = sum_by("distance", grad_message, batch)
+            grad_filters = scatter_sum("distance", grad_message, batch)
         return grad_x, grad_filters, grad_weight, None
 
 
@@ -295,9 +295,9 @@ class _GatedSum(Function):
             grad_message, core, 1.0, 20.0, grad_input=grad_core
         )
         return (
-            sum_by("target", grad_z, batch),
-            sum_by("neighbor", grad_z, batch),
-            sum_by("distance", grad_z, batch),
+            scatter_sum("target", grad_z, batch),
+            scatter_sum("neighbor", grad_z, batch),
+            scatter_sum("distance", grad_z, batch),
             grad_weight,
             None,
         )

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from ._aggregate import alike, sum_by, sum_runs
+from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 
 _SLOPE = 0.2  # of GATv2's leaky ReLU
 _SPREAD = 60.0  # exp(-60) is far from the least number of single precision
@@ -49,7 +49,9 @@ def attention_sum(
     Tensor of shape (N, F)
     """
     return _AttentionSum.apply(
-        *alike(center, source, bond, attention, batch.edge_weight), batch, bond_values
+        *promote_dtypes(center, source, bond, attention, batch.edge_weight),
+        batch,
+        bond_values,
     )
 
 
@@ -142,9 +144,9 @@ class _AttentionSum(Function):
         else:
             grad_bond, grad_source = grad_z, grad_value.add_(grad_z)
         return (
-            sum_by("target", grad_z, batch),
-            sum_by("neighbor", grad_source, batch),
-            sum_by("distance", grad_bond, batch),
+            scatter_sum("target", grad_z, batch),
+            scatter_sum("neighbor", grad_source, batch),
+            scatter_sum("distance", grad_bond, batch),
             grad_attention,
             grad_weight,
             None,

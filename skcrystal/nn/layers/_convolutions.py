@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from ._aggregate import gated_sum, neighbor_sum, of_distances, segment_sum
+from ._aggregate import gated_sum, gather_distances, neighbor_sum, segment_sum
 from ._radial import RadialGrid
 
 
@@ -105,7 +105,7 @@ class SharedConvolution(nn.Module):
             weight = weight * batch.edge_weight
         if grid is not None:
             bond = grid.interpolate(bond)
-        bond = of_distances(bond, batch) * weight[:, None]
+        bond = gather_distances(bond, batch) * weight[:, None]
         bonds = segment_sum(bond, batch.edge_ptr, batch.target)
         return self.joint(torch.cat([x, neighbor_sum(x, weight, batch), bonds], dim=1))
 

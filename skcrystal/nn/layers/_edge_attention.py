@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from .._batch import GraphBatch
 from .._dropout import Drop, keep
-from ._aggregate import alike, sum_by, sum_runs
+from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 from ._attention import softmax_shares
 from ._norm import make_norm
 
@@ -212,7 +212,7 @@ def edge_attention_sum(
     """
     if weight is None:
         weight = batch.edge_weight
-    tensors = alike(center, source, edge, value, attention, weight)
+    tensors = promote_dtypes(center, source, edge, value, attention, weight)
     return _EdgeAttentionSum.apply(*tensors, batch, edge_values)
 
 
@@ -275,10 +275,10 @@ class _EdgeAttentionSum(Function):
         grad_z = torch.ops.aten.leaky_relu_backward(grad_z, z, _SLOPE, True)
         grad_value = _times(grad_message, alpha)
         return (
-            sum_by("target", grad_z, batch),
-            sum_by("neighbor", grad_z, batch),
+            scatter_sum("target", grad_z, batch),
+            scatter_sum("neighbor", grad_z, batch),
             grad_z,
-            sum_by("neighbor", grad_value, batch),
+            scatter_sum("neighbor", grad_value, batch),
             grad_attention,
             grad_weight,
             None,

@@ -15,12 +15,12 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from ._aggregate import alike, sum_by, sum_runs
+from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 
 _aten = torch.ops.aten  # derivatives that autograd itself calls, in one pass each
 
 
-def join_ends(
+def edge_update(
     center: Tensor, source: Tensor, edge: Tensor, batch: GraphBatch
 ) -> Tensor:
     """Join edges with both their atoms, ``silu(edge_ij + center_i + source_j)``.
@@ -36,7 +36,7 @@ def join_ends(
     -------
     Tensor of shape (E, F)
     """
-    return _JoinEnds.apply(*alike(center, source, edge), batch)
+    return _EdgeUpdate.apply(*promote_dtypes(center, source, edge), batch)
 
 
 def gated_edge_sum(
@@ -55,10 +55,10 @@ def gated_edge_sum(
     -------
     Tensor of shape (N, F)
     """
-    return _GatedEdgeSum.apply(*alike(value, gate, weight), batch)
+    return _GatedEdgeSum.apply(*promote_dtypes(value, gate, weight), batch)
 
 
-class _JoinEnds(Function):
+class _EdgeUpdate(Function):
     @staticmethod
     def forward(
         ctx: Any, center: Tensor, source: Tensor, edge: Tensor, batch: GraphBatch
@@ -76,8 +76,8 @@ class _JoinEnds(Function):
         (z,) = ctx.saved_tensors
         grad_z = _aten.silu_backward(grad.contiguous(), z)
         return (
-            sum_by("target", grad_z, ctx.batch),
-            sum_by("neighbor", grad_z, ctx.batch),
+            scatter_sum("target", grad_z, ctx.batch),
+            scatter_sum("neighbor", grad_z, ctx.batch),
             grad_z,
             None,
         )

@@ -11,7 +11,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .._batch import GraphBatch
-from ._aggregate import of_distances, sum_by
+from ._aggregate import gather_distances, scatter_sum
 from ._angles import Directions, look
 from ._padding import Padding
 from ._spherical import solid_harmonics
@@ -118,7 +118,7 @@ def triplet_sum(
     """
     total = look(_Moments.apply(message, kernel, angles, batch), angles.out)
     backwards = kernel[::2].sum(0) - kernel[1::2].sum(0)
-    back = message * of_distances(backwards, batch)
+    back = message * gather_distances(backwards, batch)
     return total.index_add(
         0, angles.edge, back.index_select(0, angles.reverse), alpha=-1
     )
@@ -149,7 +149,7 @@ class _Moments(Function):
         widths = [into.harmonics.shape[2] for into in ctx.angles.into]
         for degree, part in enumerate(grad.split(widths, dim=1)):
             of_edge = ctx.angles.into[degree].look(part)
-            grad_kernel[degree] = sum_by("distance", of_edge * message, ctx.batch)
+            grad_kernel[degree] = scatter_sum("distance", of_edge * message, ctx.batch)
             of_length = kernel[degree].index_select(0, ctx.batch.distance_class)
             grad_message.addcmul_(of_edge, of_length)
         return grad_message, grad_kernel, None, None
