@@ -159,6 +159,36 @@ class RegressionTask:
         values = self._scaler.inverse(outputs[..., : len(self.names)])
         return values * n_sites if self.pooling == "sum" else values
 
+    def decode_moments(
+        self, outputs: NDArray[np.float64], n_sites: NDArray
+    ) -> tuple[NDArray, NDArray | list[None]]:
+        """Means and aleatoric stds in units from outputs (S, R, K) of S networks.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (S, R, K)
+        n_sites : ndarray of shape (R, 1)
+            As in `decode`.
+
+        Returns
+        -------
+        means : ndarray of shape (S, R) or (S, R, T)
+            In the shape of labels.
+        stds : ndarray of the shape of `means`, or S times None
+            By the slope at the mean, if networks give variances.
+        """
+        n_targets = len(self.names)
+        decoded = [self._scaler.inverse(outputs[..., :n_targets])]
+        if self.gaussian:
+            slope = self._scaler.slope(decoded[0])
+            decoded.append(np.sqrt(outputs[..., n_targets:]) * slope)
+        if self.pooling == "sum":
+            decoded = [values * n_sites for values in decoded]
+        if self.is_1d:
+            decoded = [values[..., 0] for values in decoded]
+        means, *stds = decoded
+        return means, stds[0] if stds else [None] * len(means)
+
     @property
     def _scaler(self) -> TargetScaler:
         assert self.scaler is not None  # of a task that is fitted

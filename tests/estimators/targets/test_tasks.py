@@ -15,6 +15,7 @@ from skcrystal import (
     MTCGCNNRegressor,
     load_pretrained,
 )
+from skcrystal.estimators._inference import run
 from skcrystal.nn import _loss
 from skcrystal.nn._loss import PointwiseLoss
 
@@ -128,7 +129,7 @@ def test_a_model_that_was_loaded_has_the_task_of_its_fit(case, small_graphs, tmp
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 def test_the_task_of_a_fit_predicts(small, small_graphs, pooling):
     model = CGCNNRegressor(**QUICK, pooling=pooling).fit(small_graphs, small[1])
-    outputs = model._run(small_graphs, lambda network, batch: network(batch))
+    outputs = run(model.net_.module_, small_graphs)
     found = model._task.decode(
         outputs.astype(np.float64), small_graphs.n_sites[:, None]
     )
