@@ -56,7 +56,7 @@ class Running:
         if self.net_.module_.pooling != "none":
             return self._run_crystals(graphs, lambda network, b: network.embed(b))
         # Crystals of any size: features of sites come in parts.
-        of_sites = self._run_sites(graphs, lambda network, b: network.embed_rows(b))
+        of_sites = self._run_sites(graphs, lambda network, b: network.embed_atoms(b))
         sums = np.add.reduceat(of_sites, graphs.site_ptr[:-1], axis=0)
         n_sites: NDArray[np.float32] = graphs.n_sites[:, None].astype(np.float32)
         return np.divide(sums, n_sites)
@@ -105,9 +105,9 @@ class Running:
         return graphs
 
     def _sample(self, graphs: CrystalGraphs) -> NDArray[np.float32]:
-        """Outputs (m, S, K) of thinned networks, the same ones at each call."""
-        thinned = self.net_.module_.thin(self.n_mc_samples, self._mc_seed)
-        return self._run(graphs, lambda network, b: network.sample(b, thinned))
+        """Outputs (m, S, K) of Monte Carlo samples of dropout, with fixed masks."""
+        masks = self.net_.module_.draw_masks(self.n_mc_samples, self._mc_seed)
+        return self._run(graphs, lambda network, b: network.sample(b, masks))
 
     def _run(
         self,

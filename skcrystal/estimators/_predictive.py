@@ -18,9 +18,9 @@ class Moments:
     Attributes
     ----------
     mean : ndarray of shape (m, T)
-        Over the thinned networks if there are several.
+        Over the Monte Carlo samples if there are several.
     epistemic : ndarray of shape (m, T), or None
-        Spread of the thinned networks, which more labels would narrow.
+        Spread of the Monte Carlo samples, which more labels would narrow.
     aleatoric : ndarray of shape (m, T), or None
         Spread of labels that the network expects of crystals it cannot tell apart.
     """

@@ -185,7 +185,7 @@ def test_each_thinned_network_gives_what_is_averaged(model, small_graphs, y):
     network, scaler = model.net_.module_, model._scaler
     batch = store_of(small_graphs, "cpu").gather(np.arange(40))
     with torch.inference_mode():
-        sampled = network.sample(batch, network.thin(7, model._mc_seed)).double()
+        sampled = network.sample(batch, network.draw_masks(7, model._mc_seed)).double()
     means, variances = sampled.numpy()[..., :3], sampled.numpy()[..., 3:]
     each = scaler.inverse(means)
     assert each[..., 1:].min() >= 0

@@ -271,7 +271,7 @@ class TestParts:
                 asked = torch.cat([label for _, (label, _) in found])
                 assert asked.flatten().sort().values.tolist() == list(range(750))
                 for graph, (label, _) in found:
-                    elements = graph.atomic_numbers[graph.rows]
+                    elements = graph.atomic_numbers[graph.query_rows]
                     expected = graphs.to_sites(graphs.atomic_numbers)
                     assert (elements == expected[label[:, 0].int()]).all()
 
