@@ -133,8 +133,8 @@ class CrystalNetwork(nn.Module):
         self.gaussian = gaussian
         self.n_outputs = 2 * n_targets if gaussian else n_targets
         self.head = self.make_head(n_targets, task_layers)
-        # Features of similar atoms share a large mean, to which each layer adds; a batch
-        # norm subtracts it.
+        # Features of similar atoms share a large mean, to which each layer adds; a
+        # batch norm subtracts it.
         self.readout = self.make_norm() if self.norm == "batch" else None
         passes, start = None, None
         if softplus_start is not None:
