@@ -153,14 +153,14 @@ class _Parts:
         return int(self._n_sites[rows].sum())
 
     def pieces(self, rows: NDArray) -> list[NDArray]:
-        self._parts = {row: self._cut_out(row) for row in rows.tolist()}
+        self._parts = {row: self._extract(row) for row in rows.tolist()}
         n_edges = np.array([len(part.edges) for part in self._parts.values()])
         device = self._whole.store.device
         budget = _EDGES_TOGETHER.get(device.type, _EDGES_TOGETHER_ELSEWHERE)
         return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
     def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
-        parts = [self._parts.get(row) or self._cut_out(row) for row in rows.tolist()]
+        parts = [self._parts.get(row) or self._extract(row) for row in rows.tolist()]
         whole = self._whole
         labels = [
             whole.first_label[self._cores[row][0]] + part.sites
@@ -169,7 +169,7 @@ class _Parts:
         index = whole.store.tensor(np.concatenate(labels))
         return whole.store.extract(parts), (whole.labels[index], whole.weights[index])
 
-    def _cut_out(self, row: int) -> Subgraph:
+    def _extract(self, row: int) -> Subgraph:
         i, core = self._cores[row]
         return self._whole.cutting.extract(self._whole.rows[i], core)
 

@@ -173,7 +173,7 @@ def test_new_targets_on_the_trunk(read, task_layers):
 
 @pytest.mark.parametrize("head_dim", [3, 9])
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_thinned_networks(read, head_dim, pooling):
+def test_monte_carlo_samples(read, head_dim, pooling):
     network = read(random_content(head_dim=head_dim, hidden_dim=6))
     network.pooling = pooling
     crystals = [random_crystal(seed) for seed in range(3)]

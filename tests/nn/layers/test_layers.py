@@ -290,12 +290,12 @@ def test_dropout_of_layers_differs_between_crystals_and_passes(batch, name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_thinned_networks_are_the_same_of_every_batch(batch, name):
+def test_dropout_masks_are_the_same_of_every_batch(batch, name):
     network = NETWORKS[name](pooling="sum", dropout_conv=0.5, gaussian=True).eval()
-    thinned = network.draw_masks(5, seed=3)
-    samples = network.sample(batch, thinned)
+    masks = network.draw_masks(5, seed=3)
+    samples = network.sample(batch, masks)
     assert samples.shape == (len(batch), 5, 4)
-    assert torch.equal(network.sample(batch, thinned), samples)
+    assert torch.equal(network.sample(batch, masks), samples)
     assert torch.equal(network.sample(batch, network.draw_masks(5, seed=3)), samples)
     assert not torch.allclose(
         network.sample(batch, network.draw_masks(5, seed=4)), samples
