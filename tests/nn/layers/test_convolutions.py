@@ -222,5 +222,5 @@ def test_self_convolution_needs_nothing_but_the_atoms():
 
 
 def test_an_unknown_convolution_is_named_beside_those_there_are():
-    with pytest.raises(ValueError, match=r"conv='gate' is no .*gated.*self.*shared"):
+    with pytest.raises(ValueError, match=r"conv='gate' is not .*gated.*self.*shared"):
         network_of("gate")
