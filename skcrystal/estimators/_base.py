@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs, GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
+from ..utils._random import TORCH_GENERATORS
 from ..utils._validation import validate_params_of
 from ._graph_inputs import as_graphs, check_described
 from ._inference import Running
@@ -28,9 +28,6 @@ from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
 from .training._validation_split import check_given, split_rows
 
-# Callbacks may use other models while one is trained.
-_GENERATORS = threading.RLock()
-
 
 class GNNEstimator(Running, Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
@@ -42,6 +39,18 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
     Regressors and classifiers say what labels are, and what a network has to give for
     them.
     """
+
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        "target_names_",
+        "graph_settings_",
+        "cutoff_",
+        "elements_",
+        "_architecture",
+        "_mc_seed",
+        "n_iter_",
+        "history_",
+        "_training_set",
+    )
 
     # What an architecture gives
 
@@ -249,7 +258,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
     ) -> GraphNet:
         # manual_seed reaches every device; the caller's generators stay as they are.
         # Threads share them, so only one may train at a time.
-        with _GENERATORS, torch.random.fork_rng(range(torch.cuda.device_count())):
+        with TORCH_GENERATORS, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
             network = self._build_network() if start is None else start.network
             if start is not None and not start.goes_on:

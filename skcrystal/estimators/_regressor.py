@@ -266,6 +266,14 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         The weights at the end of training, of mean one.
     """
 
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        *GNNEstimator._saved_state,
+        "_scaler",
+        "_is_1d",
+        "pooling_",
+        "_is_gaussian",
+        "task_weights_",
+    )
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "target_level": [StrOptions({"crystal", "atom"})],
         "atoms_per_part": [Interval(Integral, 1, None, closed="left"), None],

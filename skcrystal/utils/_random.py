@@ -1,10 +1,16 @@
-"""Seeds of estimators within estimators, and random draws of whole groups."""
+"""Random states: seeds, draws of whole groups, the lock on global generators."""
+
+import threading
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 MAX_SEED = 2**31 - 1
+
+# Hold it while torch's global generators are seeded or forked: threads share them.
+# Re-entrant, since callbacks may use other models while one is trained.
+TORCH_GENERATORS = threading.RLock()
 
 
 def seed_estimator(

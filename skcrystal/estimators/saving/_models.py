@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ...graphs import CrystalGraphTransformer
 from ...nn import PublishedCGCNN, PublishedSizes
+from ...utils._random import TORCH_GENERATORS
 from ...utils._validation import validate_params_of
-from .._base import GNNEstimator
+from .._parameters import SharedParameters
 from .._pipelines import separate
 from ..training._devices import pick_processes
 from ..training._net import prediction_net
+from ._registry import class_names, find_class
 from ._values import Reader, Writer
 
 # These hold code, or the name of a folder that another machine has not.
 _NEVER_WRITTEN = ("callbacks", "memory")
 
 
-def known_classes() -> dict[str, type]:
-    """The classes whose models can be saved, by name."""
-    import skcrystal
-
-    from ._save import Saving
-
-    public = [getattr(skcrystal, name) for name in dir(skcrystal)]
-    return {
-        thing.__name__: thing
-        for thing in public
-        if isinstance(thing, type)
-        and issubclass(thing, Saving)
-        and not inspect.isabstract(thing)
-    }
+def holds_network(model: BaseEstimator) -> bool:
+    """Whether a model has a network itself, not within another model."""
+    return isinstance(model, SharedParameters)
 
 
 # Models to records
@@ -62,10 +52,10 @@ def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
     record = _write_unfitted(model, writer, place)
     _check_class(model)
     record["state"] = {
-        name: _write_state(getattr(model, name), writer, place + name)
-        for name in state_names(model)
+        name: _write_state(value, writer, place + name)
+        for name, value in model._get_fitted().items()
     }
-    if isinstance(model, GNNEstimator):
+    if holds_network(model):
         record["network"] = _write_network(model, writer, f"{place}network.")
     return record
 
@@ -142,16 +132,15 @@ def _behind_graphs(pipeline: Pipeline) -> BaseEstimator:
 
 
 def _check_class(model: BaseEstimator) -> None:
-    name, known = type(model).__name__, known_classes()
-    if known.get(name) is not type(model):
+    name = type(model).__name__
+    if find_class(name) is not type(model):
         inside = (
             "; save its estimator_, which predicts the same"
             if hasattr(model, "estimator_")
             else ""
         )
-        raise TypeError(
-            f"a {name} cannot be saved, only models of {', '.join(known)}{inside}."
-        )
+        names = ", ".join(class_names())
+        raise TypeError(f"a {name} cannot be saved, only models of {names}{inside}.")
 
 
 def _write_network(model: Any, writer: Writer, place: str) -> dict:
@@ -188,12 +177,8 @@ def read_model(record: dict, reader: Reader) -> BaseEstimator:
         return FrozenEstimator(read_model(record["frozen"], reader))
     state = {k: _read_state(v, reader) for k, v in record["state"].items()}
     model = _read_unfitted(record, reader, state)
-    if extra := [name for name in state if name not in state_names(model)]:
-        raise ValueError(f"{type(model).__name__} has no {', '.join(extra)}")
-    if absent := [name for name in state_names(model) if name not in state]:
-        raise ValueError(f"a {type(model).__name__} needs {', '.join(absent)}")
-    vars(model).update(state)
-    if not isinstance(model, GNNEstimator):
+    model._set_fitted(state)
+    if not holds_network(model):
         return model
     if "network" not in record:
         raise ValueError(f"a {type(model).__name__} needs a network")
@@ -215,10 +200,12 @@ def _read_unfitted(
 ) -> BaseEstimator:
     if "pipeline" in record:
         return Pipeline([(n, _read_unfitted(s, reader)) for n, s in record["pipeline"]])
-    known = {**known_classes(), "CrystalGraphTransformer": CrystalGraphTransformer}
-    if record["class"] not in known:
-        raise ValueError(f"there is no class {record['class']!r}")
-    cls: Any = known[record["class"]]
+    name = record["class"]
+    cls: Any = find_class(name)
+    if name == CrystalGraphTransformer.__name__:
+        cls = CrystalGraphTransformer
+    if cls is None:
+        raise ValueError(f"there is no class {name!r}")
     allowed = set(cls._get_param_names()) - set(_NEVER_WRITTEN)
     parameters = {}
     for name, value in record["parameters"].items():
@@ -254,29 +241,6 @@ def _device_here(device: str) -> str:
 # Trained networks put into estimators, and made again in the form they have.
 
 
-# What `fit` leaves, beside the net.
-_OF_NETWORKS = (
-    "target_names_",
-    "graph_settings_",
-    "cutoff_",
-    "elements_",
-    "_architecture",
-    "_mc_seed",
-    "n_iter_",
-    "history_",
-    "_training_set",
-)
-_OF_REGRESSORS = ("_scaler", "_is_1d", "pooling_", "_is_gaussian", "task_weights_")
-_OF_CLASSIFIERS = ("classes_",)
-
-
-def state_names(model: BaseEstimator) -> tuple[str, ...]:
-    """Names of what `fit` leaves and is saved, but for the net of networks."""
-    if model._saved_state:
-        return model._saved_state
-    return _OF_NETWORKS + (_OF_CLASSIFIERS if is_classifier(model) else _OF_REGRESSORS)
-
-
 def fitted_from(
     model: BaseEstimator, network: nn.Module, state: dict[str, Any]
 ) -> BaseEstimator:
@@ -288,13 +252,13 @@ def fitted_from(
         Is changed: it predicts by the network then, on its device.
     network : CrystalNetwork or TaskNetworks
     state : dict
-        All else that `fit` leaves, by the names of `state_names`.
+        All other fitted attributes.
 
     Returns
     -------
     GNNEstimator
     """
-    vars(model).update({name: state[name] for name in state_names(model)})
+    model._set_fitted(state)
     model.net_ = prediction_net(network, pick_processes(model.device, False).device)
     return model
 
@@ -314,14 +278,11 @@ def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
     CrystalNetwork or TaskNetworks
         Its weights have no meaning.
     """
-    from .._base import _GENERATORS
-
     maker = type(model)(**model._architecture)
     validate_params_of(maker)  # a file says them
-    for name in state_names(model):
-        setattr(maker, name, getattr(model, name))
+    maker._set_fitted(model._get_fitted())
     # The first weights are drawn; the caller's generator stays as it is.
-    with _GENERATORS, torch.random.fork_rng(devices=[]):
+    with TORCH_GENERATORS, torch.random.fork_rng(devices=[]):
         if published:
             return PublishedCGCNN(**published, **maker._outputs())
         return maker._build_network()

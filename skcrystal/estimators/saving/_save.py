@@ -12,20 +12,47 @@ from pymatgen.core import Element
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ..._version import __version__
 from .._pipelines import innermost
 from ._folder import find_folder, read_arrays, read_config, write_folder
+from ._models import holds_network, read_model, write_model
+from ._registry import find_class, register
 from ._values import Reader, Writer
 
 _LONGEST_REASON = 300  # characters
 
 
 class Saving:
-    """What all fitted estimators can do; mixed into them.
+    """Mixin of estimators whose fitted models can be saved and loaded.
 
-    What wraps other estimators says with ``_saved_state`` what its `fit` leaves.
+    A class names in ``_saved_state`` the attributes that its `fit` sets, save the net.
+    Classes of this package register themselves when they are defined.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register(cls)
+
+    def _get_fitted(self) -> dict[str, Any]:
+        """Fitted attributes by name, save the net."""
+        return {name: getattr(self, name) for name in self._saved_state}
+
+    def _set_fitted(self, state: dict[str, Any]) -> None:
+        """Set all fitted attributes, save the net.
+
+        Raises
+        ------
+        ValueError
+            If one is missing, or the class has none of that name.
+        """
+        name = type(self).__name__
+        if extra := [key for key in state if key not in self._saved_state]:
+            raise ValueError(f"{name} has no {', '.join(extra)}")
+        if absent := [key for key in self._saved_state if key not in state]:
+            raise ValueError(f"a {name} needs {', '.join(absent)}")
+        vars(self).update(state)
 
     if TYPE_CHECKING:  # what `fit` leaves
         target_names_: list[str]
@@ -71,9 +98,8 @@ class Saving:
         FileExistsError
             If there is something else at `path`.
         """
-        from ._models import write_model
-
-        check_is_fitted(self, self._saved_state or "net_")
+        # Of a network whose training failed, all but the net may be there.
+        check_is_fitted(self, "net_" if holds_network(self) else self._saved_state)
         about = {
             "units": _check_units(units, self.target_names_),
             "card": _check_card(card),
@@ -176,13 +202,11 @@ def read_about(path_or_name: str | PathLike) -> dict[str, Any]:
 
 
 def _load(path_or_name: str | PathLike, wanted: type) -> Any:
-    from ._models import known_classes, read_model
-
     folder = find_folder(path_or_name)
     config = read_config(folder)
     record = config["model"]
     found = record.get("class") if isinstance(record, dict) else None
-    known = known_classes().get(str(found), wanted)
+    known = find_class(str(found)) or wanted
     if not issubclass(known, wanted):
         raise ValueError(
             f"{folder} holds a {found}, no {wanted.__name__}; load it with "
@@ -203,8 +227,6 @@ def _load(path_or_name: str | PathLike, wanted: type) -> Any:
 
 
 def _why(folder: Path, config: dict[str, Any], error: Exception) -> str:
-    from ... import __version__
-
     reason = str(error) if isinstance(error, ValueError) else repr(error)
     if len(reason) > _LONGEST_REASON:  # such as all weights that are missing
         reason = f"{reason[:_LONGEST_REASON]} [...]"
