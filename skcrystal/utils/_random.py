@@ -1,4 +1,4 @@
-"""Random states: seeds, draws of whole groups, the lock on global generators."""
+"""Seeds of estimators within estimators, and random draws of whole groups."""
 
 import threading
 
@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 MAX_SEED = 2**31 - 1
-
-# Hold it while torch's global generators are seeded or forked: threads share them.
-# Re-entrant, since callbacks may use other models while one is trained.
-TORCH_GENERATORS = threading.RLock()
+# Threads share torch's global generator, so only one at a time may seed and use it.
+# Reentrant: callbacks may use other models while one is trained.
+GENERATORS_LOCK = threading.RLock()
 
 
 def seed_estimator(

@@ -1,4 +1,4 @@
-"""Fitted models as records without code, and made again of them."""
+"""Records of fitted models, which hold no code, and models made of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from torch import nn
 
 from ...graphs import CrystalGraphTransformer
 from ...nn import PublishedCGCNN, PublishedSizes
-from ...utils._random import TORCH_GENERATORS
+from ...utils._random import GENERATORS_LOCK
 from ...utils._validation import validate_params_of
-from .._parameters import SharedParameters
-from .._pipelines import separate
+from .._pipelines import is_graph_network, separate
 from ..training._devices import pick_processes
 from ..training._net import prediction_net
 from ._registry import class_names, find_class
@@ -25,11 +24,6 @@ from ._values import Reader, Writer
 
 # These hold code, or the name of a folder that another machine has not.
 _NEVER_WRITTEN = ("callbacks", "memory")
-
-
-def holds_network(model: BaseEstimator) -> bool:
-    """Whether a model has a network itself, not within another model."""
-    return isinstance(model, SharedParameters)
 
 
 # Models to records
@@ -43,7 +37,7 @@ def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
     TypeError
         If one is of a class, or has a parameter, that cannot be written.
     ValueError
-        If it is not what its parameters say.
+        If its network is not the one that its parameters describe.
     """
     if isinstance(model, FrozenEstimator):
         return {"frozen": write_model(model.estimator, writer, place)}
@@ -55,7 +49,7 @@ def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
         name: _write_state(value, writer, place + name)
         for name, value in model._get_fitted().items()
     }
-    if holds_network(model):
+    if is_graph_network(model):
         record["network"] = _write_network(model, writer, f"{place}network.")
     return record
 
@@ -139,8 +133,10 @@ def _check_class(model: BaseEstimator) -> None:
             if hasattr(model, "estimator_")
             else ""
         )
-        names = ", ".join(class_names())
-        raise TypeError(f"a {name} cannot be saved, only models of {names}{inside}.")
+        raise TypeError(
+            f"a {name} cannot be saved, only models of "
+            f"{', '.join(class_names())}{inside}."
+        )
 
 
 def _write_network(model: Any, writer: Writer, place: str) -> dict:
@@ -177,8 +173,12 @@ def read_model(record: dict, reader: Reader) -> BaseEstimator:
         return FrozenEstimator(read_model(record["frozen"], reader))
     state = {k: _read_state(v, reader) for k, v in record["state"].items()}
     model = _read_unfitted(record, reader, state)
+    if extra := [name for name in state if name not in model._saved_state]:
+        raise ValueError(f"{type(model).__name__} has no {', '.join(extra)}")
+    if absent := [name for name in model._saved_state if name not in state]:
+        raise ValueError(f"a {type(model).__name__} needs {', '.join(absent)}")
     model._set_fitted(state)
-    if not holds_network(model):
+    if not is_graph_network(model):
         return model
     if "network" not in record:
         raise ValueError(f"a {type(model).__name__} needs a network")
@@ -205,7 +205,7 @@ def _read_unfitted(
     if name == CrystalGraphTransformer.__name__:
         cls = CrystalGraphTransformer
     if cls is None:
-        raise ValueError(f"there is no class {name!r}")
+        raise ValueError(f"{name!r} is not a class that can be saved")
     allowed = set(cls._get_param_names()) - set(_NEVER_WRITTEN)
     parameters = {}
     for name, value in record["parameters"].items():
@@ -238,7 +238,7 @@ def _device_here(device: str) -> str:
     return device
 
 
-# Trained networks put into estimators, and made again in the form they have.
+# Networks of fitted models
 
 
 def fitted_from(
@@ -249,10 +249,10 @@ def fitted_from(
     Parameters
     ----------
     model : GNNEstimator
-        Is changed: it predicts by the network then, on its device.
+        Changed in place: it predicts by the network then, on its device.
     network : CrystalNetwork or TaskNetworks
     state : dict
-        All other fitted attributes.
+        The other fitted attributes, by the names in ``_saved_state``.
 
     Returns
     -------
@@ -264,7 +264,7 @@ def fitted_from(
 
 
 def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
-    """Make a network of the form of a fitted model's, whatever its parameters are now.
+    """Make a network like a fitted model's, whose parameters may have changed since.
 
     Parameters
     ----------
@@ -276,20 +276,20 @@ def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
     Returns
     -------
     CrystalNetwork or TaskNetworks
-        Its weights have no meaning.
+        With random weights.
     """
     maker = type(model)(**model._architecture)
     validate_params_of(maker)  # a file says them
     maker._set_fitted(model._get_fitted())
     # The first weights are drawn; the caller's generator stays as it is.
-    with TORCH_GENERATORS, torch.random.fork_rng(devices=[]):
+    with GENERATORS_LOCK, torch.random.fork_rng(devices=[]):
         if published:
             return PublishedCGCNN(**published, **maker._outputs())
         return maker._build_network()
 
 
 def sizes_of_published(network: nn.Module) -> PublishedSizes | None:
-    """Sizes of a published CGCNN, which no parameter of an estimator says.
+    """Sizes of a published CGCNN, which no parameter of an estimator holds.
 
     Parameters
     ----------

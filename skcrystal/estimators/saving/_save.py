@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,9 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..._version import __version__
-from .._pipelines import innermost
+from .._pipelines import is_graph_network, unwrap
 from ._folder import find_folder, read_arrays, read_config, write_folder
-from ._models import holds_network, read_model, write_model
+from ._models import read_model, write_model
 from ._registry import find_class, register
 from ._values import Reader, Writer
 
@@ -23,39 +24,27 @@ _LONGEST_REASON = 300  # characters
 
 
 class Saving:
-    """Mixin of estimators whose fitted models can be saved and loaded.
+    """What all fitted estimators can do; mixed into them.
 
-    A class names in ``_saved_state`` the attributes that its `fit` sets, save the net.
-    Classes of this package register themselves when they are defined.
+    A class lists the attributes that `fit` sets, but for the net, in ``_saved_state``.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    if TYPE_CHECKING:  # set by `fit`
+        target_names_: list[str]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
         register(cls)
 
     def _get_fitted(self) -> dict[str, Any]:
-        """Fitted attributes by name, save the net."""
+        """Fitted attributes that are saved, but for the net."""
         return {name: getattr(self, name) for name in self._saved_state}
 
-    def _set_fitted(self, state: dict[str, Any]) -> None:
-        """Set all fitted attributes, save the net.
-
-        Raises
-        ------
-        ValueError
-            If one is missing, or the class has none of that name.
-        """
-        name = type(self).__name__
-        if extra := [key for key in state if key not in self._saved_state]:
-            raise ValueError(f"{name} has no {', '.join(extra)}")
-        if absent := [key for key in self._saved_state if key not in state]:
-            raise ValueError(f"a {name} needs {', '.join(absent)}")
-        vars(self).update(state)
-
-    if TYPE_CHECKING:  # what `fit` leaves
-        target_names_: list[str]
+    def _set_fitted(self, state: Mapping[str, Any]) -> None:
+        """Set the attributes that `_get_fitted` gave."""
+        vars(self).update({name: state[name] for name in self._saved_state})
 
     def save_pretrained(
         self,
@@ -98,8 +87,7 @@ class Saving:
         FileExistsError
             If there is something else at `path`.
         """
-        # Of a network whose training failed, all but the net may be there.
-        check_is_fitted(self, "net_" if holds_network(self) else self._saved_state)
+        check_is_fitted(self, "net_" if is_graph_network(self) else self._saved_state)
         about = {
             "units": _check_units(units, self.target_names_),
             "card": _check_card(card),
@@ -267,7 +255,7 @@ def _check_card(card: dict[str, Any] | str | None) -> dict[str, Any] | str | Non
 
 def _training_set(model: Any) -> dict[str, Any]:
     """What the first network of a model has seen, for people to read."""
-    model = innermost(model, choose=lambda members: members[0])
+    model = unwrap(model)
     if not hasattr(model, "net_"):
         return {}  # which cannot be saved, as will be said
     symbols = " ".join(Element.from_Z(int(z)).symbol for z in model.elements_)
