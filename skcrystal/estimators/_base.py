@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..graphs import CrystalGraphs, GraphSettings
-from ..nn import CrystalNetwork, TaskNetworks
+from ..nn import CrystalNetwork, GraphStore, TaskNetworks
 from ..utils._random import GENERATORS_LOCK
 from ..utils._validation import validate_params_of
 from ..utils._warnings import warn_of_unseen_elements
@@ -25,7 +25,7 @@ from .targets._targets import Targets, check_weights
 from .targets._task import Task
 from .targets._training_set import TrainingSet
 from .training._devices import WorkerGroup, pick_workers
-from .training._loader import GraphDataset, store_of
+from .training._loader import GraphDataset
 from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
 from .training._validation_split import check_given, split_rows
@@ -324,7 +324,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         On the CPU, the store holds no copy of the graphs.
         """
         targets = data.targets
-        store = store_of(data.graphs, device, sites=targets.ptr is not None)
+        store = GraphStore.of(data.graphs, device, sites=targets.ptr is not None)
         scaled = task.scale(targets, data.graphs.n_sites)
 
         def dataset(crystals: NDArray, partition: Cutting | None) -> GraphDataset:
