@@ -20,7 +20,7 @@ class Subgraph:
     ----------
     sites : ndarray of shape (R,)
         The queried sites, numbered within the crystal, ascending.
-    rows : ndarray of shape (R,), int32
+    query_rows : ndarray of shape (R,), int32
         The atom of each, numbered within the subgraph.
     atoms, edges, distances : ndarray of shape (N,), (E,) and (D,)
         Rows of the container, ascending. Edges are so sorted by target.
@@ -31,7 +31,7 @@ class Subgraph:
     """
 
     sites: NDArray[np.int64]
-    rows: NDArray[np.int32]
+    query_rows: NDArray[np.int32]
     atoms: NDArray[np.int64]
     edges: NDArray[np.int64]
     distances: NDArray[np.int64]
@@ -91,13 +91,13 @@ def extract_subgraph(
     renumbered[atoms] = np.arange(len(atoms), dtype=np.int32)
     if graphs.site_atom is None:
         sites = np.sort(core)
-        rows = renumbered[sites]
+        query_rows = renumbered[sites]
     else:
         of_sites = graphs.site_atom[slice(*graphs.site_ptr[i : i + 2])]
         wanted = np.zeros(n_atoms, dtype=bool)
         wanted[core] = True
         sites = np.flatnonzero(wanted[of_sites])
-        rows = renumbered[of_sites[sites]]
+        query_rows = renumbered[of_sites[sites]]
     first_atom, first_edge = graphs.atom_ptr[i], graphs.edge_ptr[graphs.atom_ptr[i]]
     first_distance, end = graphs.distance_ptr[i : i + 2]
     classes = graphs.distance_class[first_edge + edges]
@@ -105,7 +105,7 @@ def extract_subgraph(
     used[classes] = True
     return Subgraph(
         sites=sites,
-        rows=rows,
+        query_rows=query_rows,
         atoms=first_atom + atoms,
         edges=first_edge + edges,
         distances=first_distance + np.flatnonzero(used),
