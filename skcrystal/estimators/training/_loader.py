@@ -24,20 +24,6 @@ _EDGES_AT_ONCE = {"cpu": 30_000}
 _EDGES_ELSEWHERE = 400_000
 
 
-def store_of(
-    graphs: CrystalGraphs, device: str | torch.device, *, sites: bool = False
-) -> GraphStore:
-    """Graphs on a device, ready to be gathered; with `sites`, to be asked of these."""
-    return GraphStore(
-        graphs.columns(),
-        atom_ptr=graphs.atom_ptr,
-        edge_ptr=graphs.edge_ptr,
-        distance_ptr=graphs.distance_ptr,
-        site_ptr=graphs.site_ptr if sites and graphs.site_atom is not None else None,
-        device=device,
-    )
-
-
 def prediction_batches(
     graphs: CrystalGraphs, device: torch.device
 ) -> Iterator[NDArray[np.int64]]:

@@ -14,12 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
 from skcrystal.estimators.training import _loader as data_module
-from skcrystal.estimators.training._loader import (
-    GraphDataset,
-    GraphLoader,
-    cut,
-    store_of,
-)
+from skcrystal.estimators.training._loader import GraphDataset, GraphLoader, cut
+from skcrystal.nn import GraphStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +25,7 @@ def dataset(small_graphs):
     labels = np.arange(2.0 * len(small_graphs)).reshape(-1, 2)
     rows = np.arange(5, 40)
     return GraphDataset(
-        store_of(small_graphs, "cpu"), rows, labels[rows], np.ones((35, 2))
+        GraphStore.of(small_graphs, "cpu"), rows, labels[rows], np.ones((35, 2))
     )
 
 
