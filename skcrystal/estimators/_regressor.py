@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs
-from ..nn import LOSSES, MaskedLoss
+from ..nn import MaskedLoss
+from ..nn._loss import LOSSES
 from ..utils._validation import Interval, StrOptions
 from ._base import GNNEstimator
 from ._inference import run, sample

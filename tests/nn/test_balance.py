@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch.distributions import Laplace, Normal
 
-from skcrystal.nn import MaskedLoss, RateBalance, UncertaintyBalance
+from skcrystal.nn import MaskedLoss
+from skcrystal.nn._loss import RateBalance, UncertaintyBalance
 
 POSITIVE = st.floats(0.1, 10)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
-from ...nn import RateBalance, TaskBalance, UncertaintyBalance
+from ...nn._loss import RateBalance, TaskBalance, UncertaintyBalance
 from ._targets import column_of
 
 
