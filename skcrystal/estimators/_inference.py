@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch, TaskNetworks
-from .training._loader import prediction_batches, store_of
+from ..nn import CrystalNetwork, GraphBatch, GraphStore, TaskNetworks
+from .training._loader import prediction_batches
 from .training._subgraphs import site_batches
 
 Network = CrystalNetwork | TaskNetworks
@@ -57,7 +57,7 @@ def _run_crystals(
     network: Network, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     network, device = network.eval(), _device_of(network)
-    store = store_of(graphs, device)
+    store = GraphStore.of(graphs, device)
     with torch.inference_mode():
         parts = [
             function(network, store.gather(rows)).cpu()
@@ -70,7 +70,7 @@ def _run_sites(
     network: Network, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     network = network.eval()
-    store = store_of(graphs, _device_of(network), sites=True)
+    store = GraphStore.of(graphs, _device_of(network), sites=True)
     found: NDArray | None = None
     with torch.inference_mode():
         for batch, sites in site_batches(graphs, store, network.hops):

@@ -86,7 +86,7 @@ def extract_subgraph(
     Subgraph
     """
     target, neighbor, n_atoms = _ends(graphs, i)
-    atoms, edges = surroundings(core, target, neighbor, n_atoms, hops)
+    atoms, edges = receptive_field(core, target, neighbor, n_atoms, hops)
     renumbered = np.full(n_atoms, -1, dtype=np.int32)
     renumbered[atoms] = np.arange(len(atoms), dtype=np.int32)
     if graphs.site_atom is None:
@@ -172,10 +172,10 @@ def partition(
     return part
 
 
-def surroundings(
+def receptive_field(
     core: NDArray, target: NDArray, neighbor: NDArray, n_atoms: int, hops: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the neighbourhood whose messages reach some atoms.
+    """Find the receptive field of some atoms.
 
     Parameters
     ----------

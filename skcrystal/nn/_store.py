@@ -79,6 +79,30 @@ class GraphStore:
             if name in columns and kind in self._kinds
         }
 
+    @classmethod
+    def of(
+        cls, graphs: Any, device: str | torch.device = "cpu", *, sites: bool = False
+    ) -> GraphStore:
+        """Store of graphs on a device.
+
+        Parameters
+        ----------
+        graphs : CrystalGraphs
+        device : str or torch.device, default="cpu"
+        sites : bool, default=False
+            Whether the queried atoms of batches are those of the sites of each crystal.
+            By default batches have no queried atoms.
+        """
+        has_sites = sites and graphs.site_atom is not None
+        return cls(
+            graphs.columns(),
+            atom_ptr=graphs.atom_ptr,
+            edge_ptr=graphs.edge_ptr,
+            distance_ptr=graphs.distance_ptr,
+            site_ptr=graphs.site_ptr if has_sites else None,
+            device=device,
+        )
+
     def __len__(self) -> int:
         return self._counts.shape[1]
 

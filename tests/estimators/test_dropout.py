@@ -101,10 +101,10 @@ def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
     model.set_params(n_mc_samples=3000)
     kind = "components" if model.loss == "gaussian_nll" else "std"
     mean, std, *_ = model.predict(graphs[:3], **{f"return_{kind}": True})
-    from skcrystal.estimators.training._loader import store_of
+    from skcrystal.nn import GraphStore
 
     network = model.net_.module_.train()
-    batch = store_of(graphs[:3], "cpu").gather(np.arange(3))
+    batch = GraphStore.of(graphs[:3], "cpu").gather(np.arange(3))
     torch.manual_seed(0)
     with torch.no_grad():
         samples = np.stack([network(batch)[:, :2].numpy() for _ in range(3000)])

@@ -72,10 +72,10 @@ class CGCNN(CrystalNetwork):
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         bond = self.basis(grid.points)
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = x + dropout(
-                F.silu(norm(convolution(x, bond, batch, fade, grid), batch))
+                F.silu(norm(convolution(x, bond, batch, envelope, grid), batch))
             )
         return x

@@ -47,9 +47,9 @@ class EdgeState(nn.Module):
 
     def weights(self, batch: GraphBatch) -> Tensor:
         """Weights of edges (E,): envelope times multiplicity."""
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
-        return fade if batch.edge_weight is None else fade * batch.edge_weight
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
+        return envelope if batch.edge_weight is None else envelope * batch.edge_weight
 
 
 class EdgeBlock(nn.Module):

@@ -55,9 +55,9 @@ class EdgeGCN(CrystalNetwork):
         )
 
     def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
-        loop, weight = normalized_weights(fade, batch)
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
+        loop, weight = normalized_weights(envelope, batch)
         edges = gather_distances(self.basis(batch.distances), batch) * weight[:, None]
         edges = segment_sum(edges, batch.edge_ptr, batch.target)
         x = self.elements(batch.atomic_numbers)

@@ -79,8 +79,8 @@ class EquivariantLayer(nn.Module):
         self, x: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch
     ) -> Tensor:
         """Updates (N, F) of atoms from messages (E, F) of weights (E,)."""
-        heard = segment_sum(message * weight[:, None], batch.edge_ptr, batch.target)
-        return self.update(torch.cat([x, self.norm(heard, batch)], dim=1))
+        total = segment_sum(message * weight[:, None], batch.edge_ptr, batch.target)
+        return self.update(torch.cat([x, self.norm(total, batch)], dim=1))
 
     def displace(
         self, vector: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch

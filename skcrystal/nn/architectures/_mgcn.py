@@ -125,9 +125,9 @@ class MultilevelInteraction(nn.Module):
         if batch.edge_weight is not None:
             weight = weight * batch.edge_weight
         pair = self.of_pair(pair)
-        heard = filtered_sum(self.into(x), filters, batch)
-        heard = heard + neighbor_sum(pair, weight, pairs)
-        return self.out(heard), pair if self.next_pair is None else self.next_pair(pair)
+        total = filtered_sum(self.into(x), filters, batch)
+        total = total + neighbor_sum(pair, weight, pairs)
+        return self.out(total), pair if self.next_pair is None else self.next_pair(pair)
 
 
 class MGCN(CrystalNetwork):

@@ -107,16 +107,16 @@ class PublishedCGCNN(CrystalNetwork):
 
     def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        heard = batch.distances <= self.cutoff + _SLACK
-        heard = heard.to(x.dtype).index_select(0, batch.distance_class)
+        within = batch.distances <= self.cutoff + _SLACK
+        within = within.to(x.dtype).index_select(0, batch.distance_class)
         missing = MissingNeighbors(
             first_atom=batch.atom_ptr[:-1].index_select(0, batch.crystal),
-            n_edges=(self.max_neighbors - _n_heard(heard, batch)).clamp(min=0),
+            n_edges=(self.max_neighbors - _n_within(within, batch)).clamp(min=0),
             bond=self.basis(batch.distances.new_tensor([_PADDING_DISTANCE])),
         )
         bond = self.basis(batch.distances)
         for convolution in self.convolutions:
-            x = F.softplus(x + dropout(convolution(x, bond, batch, heard, missing)))
+            x = F.softplus(x + dropout(convolution(x, bond, batch, within, missing)))
         return x
 
     def draw_masks(self, n_samples: int, seed: int) -> DropoutMasks:
@@ -307,8 +307,8 @@ class SoftplusHead(AnyHead):
         return self.out(x)
 
 
-def _n_heard(heard: Tensor, batch: GraphBatch) -> Tensor:
+def _n_within(within: Tensor, batch: GraphBatch) -> Tensor:
     """Sum over the edges (E,) of each atom, with multiplicities, (N, 1)."""
     if batch.edge_weight is not None:
-        heard = heard * batch.edge_weight
-    return segment_sum(heard[:, None], batch.edge_ptr, batch.target)
+        within = within * batch.edge_weight
+    return segment_sum(within[:, None], batch.edge_ptr, batch.target)

@@ -168,8 +168,8 @@ class EdgeAttentionBlock(nn.Module):
         dropout: Dropout = no_dropout,
     ) -> tuple[Tensor, Tensor]:
         """Atoms (N, F) and edges (E, K) to atoms and edges; weights as in the layer."""
-        heard, added = self.attend(x, edge, batch, weight)
-        x = x + dropout(self.mix_heads(F.silu(self.norm(heard, batch))))
+        aggregated, added = self.attend(x, edge, batch, weight)
+        x = x + dropout(self.mix_heads(F.silu(self.norm(aggregated, batch))))
         return x, edge + added
 
 
