@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..graphs import CrystalGraphs
-from ..nn import LOSSES
+from ..nn._loss import LOSSES
 from ..utils._validation import Interval, StrOptions
 from ._base import GNNEstimator
 from ._inference import run, sample

@@ -12,7 +12,8 @@ from sklearn.base import clone
 
 from skcrystal import CGCNNRegressor
 from skcrystal.estimators.training import _loader as data_module
-from skcrystal.nn import CrystalDropout, Head
+from skcrystal.nn._dropout import CrystalDropout
+from skcrystal.nn._head import Head
 
 KINDS = {
     "head": {"dropout": 0.3},

@@ -12,7 +12,8 @@ from sklearn.base import clone
 from torch.distributions import Normal
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.nn import MaskedLoss, gaussian_nll
+from skcrystal.nn import MaskedLoss
+from skcrystal.nn._loss import gaussian_nll
 
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements that the model was")
 

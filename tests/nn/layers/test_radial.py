@@ -6,8 +6,9 @@ import torch
 from networks import NETWORKS, READ_VECTORS
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.nn import GaussianBasis, GraphStore, RadialGrid, radial_grid
+from skcrystal.nn import GaussianBasis, GraphStore, radial_grid
 from skcrystal.nn.layers import _radial as module
+from skcrystal.nn.layers._radial import RadialGrid
 
 
 def grid_of(n=20_000, width=0.1):
