@@ -85,6 +85,10 @@ REPRESENTATIVES = [model for model in MODELS if is_representative(model)]
 representatives = pytest.mark.parametrize(
     "kind", REPRESENTATIVES, ids=name_of, indirect=True
 )
+# Where one is enough.
+only_cgcnn = pytest.mark.parametrize(
+    "kind", REPRESENTATIVES[:1], ids=name_of, indirect=True
+)
 
 # Averages over finitely many transformations leave something of orientation.
 INVARIANT_IN_EXPECTATION = (SymGNNClassifier, SymGNNRegressor)

@@ -10,6 +10,8 @@ from models import (
     CLASSIFIERS,
     INVARIANT_IN_EXPECTATION,
     QUICK,
+    is_representative,
+    name_of,
     transformer_for,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -46,7 +48,15 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(params=CLASSIFIERS, ids=lambda m: type(m).__name__, scope="session")
+representatives = pytest.mark.parametrize(
+    "kind",
+    [model for model in CLASSIFIERS if is_representative(model)],
+    ids=name_of,
+    indirect=True,
+)
+
+
+@pytest.fixture(params=CLASSIFIERS, ids=name_of, scope="session")
 def kind(request):
     """The classifier of the list that is tested; not to be changed."""
     return request.param
@@ -74,12 +84,14 @@ def fitted(kind, small, labels, graphs):
 class TestConformance:
     """What every classifier does as scikit-learn asks."""
 
+    @representatives
     @pytest.mark.parametrize("check", CHECKS)
     def test_scikit_learns_own_check(self, kind, check):
         name = type(kind).__name__
         model = type(kind)() if "default" in check else clone(kind)
         getattr(estimator_checks, check)(name, model)
 
+    @representatives
     def test_tags_say_what_it_takes(self, kind):
         tags = kind.__sklearn_tags__()
         assert is_classifier(kind)
@@ -88,6 +100,7 @@ class TestConformance:
         assert tags.target_tags.required
         assert not tags.input_tags.two_d_array
 
+    @representatives
     def test_fit_returns_the_model_and_leaves_what_it_was_given(
         self, kind, graphs, labels
     ):
@@ -133,6 +146,7 @@ class TestConformance:
 class TestProbabilities:
     """What a classifier says of crystals."""
 
+    @representatives
     def test_rows_add_up_to_one_and_the_largest_is_predicted(self, fitted, graphs):
         probability = fitted.predict_proba(graphs)
         assert probability.shape == (40, 3)

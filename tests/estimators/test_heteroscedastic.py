@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from models import transformer_for
+from models import only_cgcnn, representatives, transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from pymatgen.core import Structure
 from sklearn.base import clone
@@ -80,6 +80,7 @@ def test_a_known_noise_is_recovered(prototypes, prototype_graphs, estimator):
         assert_allclose(found, true[group][0], rtol=0.3)
 
 
+@representatives
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 def test_variances_add_up(model, small, graphs, pooling):
     model.set_params(pooling=pooling, **BOTH).fit(graphs, small[1])
@@ -92,6 +93,7 @@ def test_variances_add_up(model, small, graphs, pooling):
     assert_allclose(std**2, parts[1] ** 2 + parts[2] ** 2)
 
 
+@representatives
 def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
     model, _ = gaussian
     mean, std = model.predict(graphs, return_std=True)
@@ -113,6 +115,7 @@ def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graph
     assert_allclose(aleatoric, plain, rtol=0.3)
 
 
+@representatives
 def test_std_depends_neither_on_merging_nor_on_the_cell(gaussian, small):
     model, _ = gaussian
     crystals = small[0][:5]
@@ -127,6 +130,7 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(gaussian, small):
     assert_allclose(larger, n * expected, atol=1e-4, rtol=1e-5)
 
 
+@representatives
 @pytest.mark.parametrize("factor", [1e-6, 1e3])
 def test_std_is_in_the_unit_of_the_target(model, small, graphs, factor):
     model.set_params(**BOTH)
@@ -140,6 +144,7 @@ def test_std_is_in_the_unit_of_the_target(model, small, graphs, factor):
             assert_allclose(std / factor, of_plain, rtol=1e-3)
 
 
+@representatives
 def test_one_target_missing_labels_weights_and_early_stopping(model, small, graphs):
     y = small[1][:, 0].copy()
     y[::5] = np.nan
@@ -170,6 +175,7 @@ def test_errors_of_the_part_held_back_are_those_of_means(prototypes, prototype_g
     assert_allclose(recorded.iloc[0], error, rtol=1e-4)
 
 
+@only_cgcnn
 @pytest.mark.parametrize("gradient_clip", [1.0, None])
 @pytest.mark.parametrize("position", [0, 1])
 def test_a_wild_label_does_not_make_training_diverge(
@@ -189,6 +195,7 @@ def test_a_wild_label_does_not_make_training_diverge(
     assert (std > 0).all()
 
 
+@representatives
 def test_constant_labels_leave_the_variance_positive(model, graphs):
     model.set_params(loss="gaussian_nll", max_epochs=60, lr=0.01)
     model.fit(graphs, np.full(40, 7.25))
@@ -216,6 +223,7 @@ def test_warm_start_cannot_change_what_the_network_gives(
     model.set_params(warm_start=False).fit(small_graphs, small[1])
 
 
+@representatives
 def test_warm_start_goes_on(model, small, graphs):
     model.set_params(
         loss="gaussian_nll", warm_start=True, lr_schedule="constant", max_epochs=5
@@ -247,6 +255,7 @@ def test_only_one_kind_of_std_is_given(small, small_graphs):
         model.predict(small_graphs, return_std=True, return_components=True)
 
 
+@only_cgcnn
 def test_without_variances_there_is_no_aleatoric_part(fitted, graphs):
     with pytest.raises(ValueError, match=r'loss="gaussian_nll", which this'):
         fitted._predict_gaussian(graphs)
