@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from _accuracy_models import MODELS
 
-from skcrystal.utils._panels import COLOURS, MARKERS, add_legend
+from skcrystal.utils._plotting import COLOURS, MARKERS, add_legend
 
 TITLES = {  # of targets, in the order of columns
     "formation_energy_per_atom": ("FE", "eV/atom"),

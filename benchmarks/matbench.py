@@ -24,8 +24,7 @@ from _results import FOLDER
 
 import skcrystal
 from skcrystal.datasets import fetch_matbench
-from skcrystal.datasets._matbench import read_matbench
-from skcrystal.datasets._matbench_tasks import TASKS, task_name
+from skcrystal.datasets._matbench import TASKS, read_matbench, task_name
 
 _SHOWN = {  # column of the table: key of a fold
     False: {"MAE": "mae", "RMSE": "rmse"},

@@ -18,8 +18,11 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution as Choice
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import (
+    CategoricalDistribution as Choice,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna_integration import OptunaSearchCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline

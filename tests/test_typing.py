@@ -139,8 +139,8 @@ follow_imports = skip
 
 ESTIMATORS = {
     name: thing
-    for name, thing in vars(skcrystal.estimators).items()
-    if inspect.isclass(thing)
+    for name in skcrystal.estimators.__all__
+    if inspect.isclass(thing := getattr(skcrystal.estimators, name))
     and issubclass(thing, GNNEstimator)
     and not inspect.isabstract(thing)
 }

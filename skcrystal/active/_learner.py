@@ -11,18 +11,20 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from modAL.models import ActiveLearner as _ModalLearner
-from modAL.models import CommitteeRegressor as _ModalCommittee
+from modAL.models import (
+    ActiveLearner as _ModalLearner,
+    CommitteeRegressor as _ModalCommittee,
+)
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 
-from ..estimators._classes import check_classes
-from ..estimators._sites import refuse_sites
-from ..estimators._targets import check_targets
+from ..estimators.targets._class_labels import check_classes
+from ..estimators.targets._site_targets import refuse_sites
+from ..estimators.targets._targets import check_targets
 from ..utils._rows import stack, take
 from ._query import QueriesCrystals
-from ._strategies import max_std
+from .strategies._exploration import max_std
 
 
 class ActiveLearner(QueriesCrystals, _ModalLearner):

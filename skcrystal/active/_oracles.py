@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..estimators._targets import check_targets
+from ..estimators.targets._targets import check_targets
 
 
 class SimulatedOracle:

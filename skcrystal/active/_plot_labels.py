@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
-from ..estimators._targets import check_targets
-from ..uncertainty._panels import make_panels
-from ..utils._panels import (
+from ..estimators.targets._targets import check_targets
+from ..uncertainty._plots import make_panels
+from ..utils._plotting import (
     BLUE,
     GREY,
     SKY,

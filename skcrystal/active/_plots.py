@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..utils._panels import (
+from ..utils._plotting import (
     COLOURS,
     MARKERS,
     add_legend,

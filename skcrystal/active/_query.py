@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..utils._rows import pool_for_modal, take
 from ..utils._warnings import unseen_elements_expected
-from ._beliefs import embed
+from .strategies._surrogate import embed
 
 
 class QueriesCrystals:

@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 from ._bunch import make_bunch
 from ._download import download
 from ._json_stream import JsonStream
-from ._kept import Arrays, kept, pack_records, unpack_records
-from ._number_columns import NumberColumns
+from ._labels import NumberColumns
+from .parsing._records import Arrays, kept, pack_records, unpack_records
 
 _URL = "https://ndownloader.figshare.com/files/"
 _JARVIS_TARGETS = ("formation_energy_peratom", "optb88vdw_bandgap")

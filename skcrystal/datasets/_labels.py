@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 RESERVED = "structure", "formula"  # columns that every Bunch's frame has
 _MISSING = {"", "nan", "none", "null", "na", "n/a"}  # in lower case
@@ -116,3 +118,43 @@ def _check_finite(column: pd.Series) -> None:
             f"column {column.name!r}, row {column.index[infinite[0]]!r}: "
             f"{column.iloc[infinite[0]]} is infinite. Leave missing labels empty."
         )
+
+
+class NumberColumns:
+    """Collects the columns of rows that hold numbers, or text of numbers.
+
+    Any other text ("na", for not available) is NaN. So are "nan" and "inf", which are
+    formulas where anyone writes them: of sodium nitride and indium fluoride.
+    """
+
+    def __init__(self) -> None:
+        self._n_rows = 0
+        self._values: dict[str, list[float]] = {}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add a row; it may lack columns, or have new ones."""
+        for key, value in row.items():
+            if isinstance(value, list | dict):
+                continue
+            values = self._values.setdefault(key, [])
+            values += [math.nan] * (self._n_rows - len(values))
+            values.append(_finite_number(value))
+        self._n_rows += 1
+
+    def table(self) -> dict[str, NDArray[np.float64]]:
+        """Give the columns that hold a number, each of shape (n_rows,)."""
+        table = {}
+        for key, values in self._values.items():
+            column = np.full(self._n_rows, np.nan)
+            column[: len(values)] = values
+            if not np.isnan(column).all():
+                table[key] = column
+        return table
+
+
+def _finite_number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 from sklearn.utils import Bunch
 
-from ._arrays import read_arrays
 from ._download import download
+from ._safe_pickle import read_arrays
 
 _URL = (
     "https://raw.githubusercontent.com/haoyuli02/SymGNN/"

@@ -21,11 +21,18 @@ from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import MAX_SEED, seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
-from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
-from ._saving import Saving
-from ._score import CrystalRegressorMixin
-from ._sites import refuse_sites
-from ._targets import check_targets, check_weights
+from ._pipelines import (
+    can_embed,
+    check_weighable,
+    fit_prefix,
+    rejoin,
+    separate,
+    transform,
+)
+from .saving._save import Saving
+from .targets._scoring import CrystalRegressorMixin
+from .targets._site_targets import refuse_sites
+from .targets._targets import check_targets, check_weights
 
 
 class AugmentedRegressor(

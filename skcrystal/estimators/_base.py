@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
-from ..graphs import CrystalGraphs
+from ..graphs import CrystalGraphs, GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
 from ..utils._validation import validate_params_of
-from ._data import GraphDataset, store_of
-from ._holdout import check_given, split_rows
-from ._inputs import as_graphs, check_described
-from ._labelled import Labelled
-from ._net import GraphNet, history_frame, make_net, release
+from ._graph_inputs import as_graphs, check_described
+from ._inference import Running
 from ._parameters import SharedParameters
-from ._pieces import Cutting, PartsDataset
-from ._processes import Processes, pick_processes
-from ._running import Running
-from ._saving import Saving
-from ._start import Start, find_start
-from ._targets import Targets, check_weights
+from ._warm_start import Start, find_start, graphs_before
+from .saving._save import Saving
+from .targets._targets import Targets, check_weights
+from .targets._training_set import Labelled
+from .training._devices import Processes, pick_processes
+from .training._loader import GraphDataset, store_of
+from .training._net import GraphNet, history_frame, make_net, release
+from .training._subgraphs import Cutting, PartsDataset
+from .training._validation_split import check_given, split_rows
 
 # Callbacks may use other models while one is trained.
 _GENERATORS = threading.RLock()
@@ -332,6 +332,10 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
                     f"{trained[name]!r}, which cannot become {value!r}; set "
                     "warm_start=False to start anew."
                 )
+
+    def _graphs_before(self) -> tuple[GraphSettings | None, bool]:
+        """Graph settings of the last fit or of `pretrained`, and if they are known."""
+        return graphs_before(self)
 
     def _trunk_kind(self) -> str:
         """Name of what makes the trunk, which regressors and others share."""

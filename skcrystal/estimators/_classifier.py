@@ -16,12 +16,18 @@ from ..nn import ClassLoss
 from ..utils._bases import ClassifierMixin
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
-from ._callbacks import ClassErrors
-from ._classes import check_classes, listed, name_of, number_classes, weigh_classes
-from ._moments import drops
 from ._parameters import SharedParameters
-from ._start import goes_on
-from ._targets import Targets
+from ._predictive import drops
+from ._warm_start import goes_on
+from .targets._class_labels import (
+    check_classes,
+    listed,
+    name_of,
+    number_classes,
+    weigh_classes,
+)
+from .targets._targets import Targets
+from .training._callbacks import ClassErrors
 
 # The docstrings of all classifiers; what their network is, their regressors say.
 _SECTIONS = """

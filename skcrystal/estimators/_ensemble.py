@@ -19,12 +19,19 @@ from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
 from ..utils._warnings import unseen_elements_told_once
-from ._moments import check_one_spread
-from ._prefix import can_embed, check_weighable, fit_prefix, rejoin, separate, transform
-from ._saving import Saving
-from ._score import CrystalRegressorMixin
-from ._sites import by_crystal, like, read_targets, rows_of
-from ._targets import Targets, check_weights
+from ._pipelines import (
+    can_embed,
+    check_weighable,
+    fit_prefix,
+    rejoin,
+    separate,
+    transform,
+)
+from ._predictive import check_one_spread
+from .saving._save import Saving
+from .targets._scoring import CrystalRegressorMixin
+from .targets._site_targets import by_crystal, like, read_targets, rows_of
+from .targets._targets import Targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
 
@@ -81,6 +88,7 @@ class EnsembleRegressor(
     """
 
     _passes_graphs_on: ClassVar[bool] = True
+    _averages_members: ClassVar[bool] = True
     _saved_state: ClassVar[tuple[str, ...]] = ("estimators_", "target_names_")
 
     _parameter_constraints: ClassVar[dict[str, list]] = {

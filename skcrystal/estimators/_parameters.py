@@ -11,8 +11,8 @@ from sklearn.frozen import FrozenEstimator
 
 from ..nn import NORMS
 from ..utils._bases import BaseEstimator
+from ..utils._declared import Declaring
 from ..utils._validation import Interval, StrOptions
-from ._signature import Declaring
 
 
 class SharedParameters(Declaring, BaseEstimator):

@@ -1,13 +1,5 @@
 """Crystal structures to graphs."""
 
-from ._augmentation import augment_crystals
-from ._container import CrystalGraphs
-from ._settings import GraphSettings
-from ._transformer import CrystalGraphTransformer
+from ..utils._lazy import attach_stub
 
-__all__ = [
-    "CrystalGraphTransformer",
-    "CrystalGraphs",
-    "GraphSettings",
-    "augment_crystals",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -6,8 +6,15 @@ from math import factorial, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ._colours import Colours, Surroundings, crystal_keys, distance_factors, mix, refine
 from ._ragged import ragged_arange
+from ._refinement import (
+    Colours,
+    Surroundings,
+    crystal_keys,
+    distance_factors,
+    mix,
+    refine,
+)
 
 _DEGREE = 4  # of the polynomials of cosines that are told apart
 # Monomials x^a y^b z^c as the axes to multiply, in the order of a dictionary: each

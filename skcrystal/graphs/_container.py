@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ._cache import map_state, write_state
 from ._columns import COLUMNS, Joiner, State, assemble
-from ._indexing import rows_of
 from ._pyg import read_data_list, to_data
-from ._ragged import ragged_arange, to_pointer
+from ._ragged import ragged_arange, rows_of, to_pointer
 from ._settings import GraphSettings
-from ._storage import map_state, write_state
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._angles import refine_by_angles
-from ._colours import Surroundings, crystal_keys, mix, refine
 from ._ragged import ragged_arange, to_pointer
+from ._refinement import Surroundings, crystal_keys, mix, refine
 
 
 class Quotient(NamedTuple):

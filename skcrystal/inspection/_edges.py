@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Structure
 
 from ..graphs._ragged import ragged_arange, to_pointer
-from ._surroundings import Surroundings
+from ._topology import Surroundings
 
 
 def vectors_along(

@@ -14,15 +14,14 @@ from torch_geometric.explain import Explainer, ExplainerAlgorithm, ModelConfig
 
 from ..estimators._base import GNNEstimator
 from ..estimators._classifier import GNNClassifier
+from ..estimators._pipelines import networks_of
 from ..estimators._regressor import GNNRegressor
-from ..estimators._targets import column_of
+from ..estimators.targets._targets import column_of
 from ..nn import GraphBatch
+from ._algorithms import MaskGradients, SteadyGNNExplainer
 from ._explanation import CrystalExplanation
-from ._gnn_explainer import SteadyGNNExplainer
-from ._gradients import MaskGradients
 from ._masked import FadingNetwork, MaskedNetwork
 from ._neighborhood import Neighborhood, images_of
-from ._networks import networks_of
 
 _N_STEPS = {"integrated_gradients": 50, "gradient": None, "gnn_explainer": 200}
 # Not zero: where edges share out attention, there is a limit but no value.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimators._base import GNNEstimator
-from ..estimators._data import store_of
+from ..estimators.training._loader import store_of
 from ..graphs import CrystalGraphs, CrystalGraphTransformer
 from ..graphs._parts import Part, cut_out
 from ..graphs._structures import CrystalArrays, iter_crystals

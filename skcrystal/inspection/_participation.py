@@ -20,8 +20,7 @@ from ._edges import (
     within,
 )
 from ._permutation import permutation_test
-from ._surroundings import surroundings
-from ._topology import HomologyCycle, cycles_among
+from ._topology import HomologyCycle, cycles_among, surroundings
 
 _CONTROLS = ("random", "length")
 # How many edges next in length a control is drawn from

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._dropout import Drop, keep
-from ._modules import ModuleList
+
+if TYPE_CHECKING:
+    M = TypeVar("M", bound=nn.Module)
+
+    class ModuleList(nn.ModuleList, Generic[M]):
+        """PyTorch's own, which forgets what it holds; it is that one at run time."""
+
+        def __init__(self, modules: Iterable[M] | None = None) -> None: ...
+
+        def __iter__(self) -> Iterator[M]: ...
+
+        @overload
+        def __getitem__(self, idx: slice) -> ModuleList[M]: ...
+
+        @overload
+        def __getitem__(self, idx: int) -> M: ...
+
+        def __getitem__(self, idx: int | slice) -> M | ModuleList[M]: ...
+
+else:
+    ModuleList = nn.ModuleList
 
 
 class AnyHead(nn.Module):
@@ -96,3 +119,6 @@ class TaskHeads(AnyHead):
 def side_by_side(outputs: list[Tensor]) -> Tensor:
     """Join outputs (..., k) of T targets to (..., k * T), target by target in each."""
     return torch.stack(outputs, dim=-1).flatten(-2)
+
+
+# Lists of modules, whose kind type checkers know.

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._aggregate import segment_sum
 from ._batch import GraphBatch
 from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
-from ._elements import ElementEmbedding
 from ._head import AnyHead, Head, TaskHeads
-from ._norm import make_norm
+from .layers._aggregate import segment_sum
+from .layers._elements import ElementEmbedding
+from .layers._norm import make_norm
 
 # Of standardised targets: no label is taken to be known to better than a thousandth of
 # the spread of all, so that one which is fitted exactly does not outweigh all others.

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from ._batch import GraphBatch
 from ._dropout import ThinnedNetworks
-from ._head import side_by_side
-from ._modules import ModuleList
+from ._head import ModuleList, side_by_side
 from ._network import CrystalNetwork
 
 

@@ -1,13 +1,5 @@
 """Models that come with the package, and predictions in one line."""
 
-from ..estimators._saved_folder import pretrained_names
-from ._metal import METAL_BELOW, fit_metal_probability, metal_probability
-from ._predict import predict
+from ..utils._lazy import attach_stub
 
-__all__ = [
-    "METAL_BELOW",
-    "fit_metal_probability",
-    "metal_probability",
-    "predict",
-    "pretrained_names",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -15,11 +15,13 @@ from sklearn.base import is_regressor
 
 from ..estimators._augmented import AugmentedRegressor
 from ..estimators._base import GNNEstimator
-from ..estimators._moments import drops
-from ..estimators._saved_folder import find_folder, shipped_folder
-from ..estimators._saving import load_pretrained
-from ..estimators._sites import labels_sites
+from ..estimators._predictive import drops
+from ..estimators.saving._folder import find_folder, pretrained_names, shipped_folder
+from ..estimators.saving._save import load_pretrained
+from ..estimators.targets._site_targets import labels_sites
 from ._metal import metal_probability
+
+__all__ = ["predict", "pretrained_names"]
 
 DEFAULT = "materials-project"
 _METAL = "metal.json"

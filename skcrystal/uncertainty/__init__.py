@@ -1,20 +1,5 @@
 """Standard deviations of predictions: given, calibrated, measured, drawn."""
 
-from ..estimators import EnsembleRegressor
-from ._calibrated import CalibratedRegressor
-from ._curves import calibration_curve, sparsification_curve
-from ._metrics import uncertainty_metrics
-from ._plots import plot_calibration, plot_error_against_std, plot_sparsification
-from ._view import TargetView
+from ..utils._lazy import attach_stub
 
-__all__ = [
-    "CalibratedRegressor",
-    "EnsembleRegressor",
-    "TargetView",
-    "calibration_curve",
-    "plot_calibration",
-    "plot_error_against_std",
-    "plot_sparsification",
-    "sparsification_curve",
-    "uncertainty_metrics",
-]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -14,9 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..estimators._holdout import hold_back
-from ..estimators._moments import NO_SPREAD
-from ..estimators._prefix import (
+from ..estimators._pipelines import (
     can_embed,
     check_weighable,
     fit_prefix,
@@ -24,11 +22,13 @@ from ..estimators._prefix import (
     separate,
     transform,
 )
+from ..estimators._predictive import NO_SPREAD
 from ..estimators._regressor import GNNRegressor
-from ..estimators._saving import Saving
-from ..estimators._score import CrystalRegressorMixin, check_n_targets
-from ..estimators._sites import by_crystal, like, read_targets, rows_of
-from ..estimators._targets import Targets, check_weights
+from ..estimators.saving._save import Saving
+from ..estimators.targets._scoring import CrystalRegressorMixin, check_n_targets
+from ..estimators.targets._site_targets import by_crystal, like, read_targets, rows_of
+from ..estimators.targets._targets import Targets, check_weights
+from ..estimators.training._validation_split import hold_back
 from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import seed_estimator
 from ..utils._rows import take

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..estimators._sites import SiteValues, check_site_targets, rows_of
-from ..estimators._targets import check_targets
+from ..estimators.targets._site_targets import SiteValues, check_site_targets, rows_of
+from ..estimators.targets._targets import check_targets
 
 
 def calibration_curve(

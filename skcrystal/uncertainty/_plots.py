@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..utils._panels import BLUE, GREEN, GREY, VERMILION, add_legend, opacity
-from ._curves import TargetErrors, coverage_at, sparsification
+from ..utils._plotting import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    add_legend,
+    brackets,
+    check_axes,
+    opacity,
+)
+from ._curves import (
+    TargetErrors,
+    check_errors,
+    check_labelled,
+    coverage_at,
+    per_target,
+    sparsification,
+)
 from ._metrics import miscalibration_area, sparsification_error
-from ._panels import Panel, make_panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -286,3 +304,40 @@ def _binned(target: TargetErrors, n_bins: int) -> tuple[NDArray, NDArray]:
 
 def _axes_of(panels: list[Panel]) -> NDArray:
     return np.array([axis for axis, _, _ in panels], dtype=object)
+
+
+# Panels of a picture: one axis a target.
+
+
+class Panel(NamedTuple):
+    """An axis, what to draw on it, and what follows names of quantities there."""
+
+    axis: Axes
+    target: TargetErrors
+    in_unit: str
+
+
+def make_panels(
+    y: ArrayLike,
+    mean: ArrayLike,
+    std: ArrayLike,
+    ax: Axes | Sequence[Axes] | None,
+    target_names: Sequence[str] | None,
+    units: Sequence[str] | None = None,
+) -> list[Panel]:
+    """Check what is to be drawn, and give each target an axis.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        As `check_errors`; and if a target has no label, or `ax` or `units` does not
+        hold one for each.
+    """
+    targets = check_errors(y, mean, std, target_names=target_names)
+    check_labelled(targets)
+    units = per_target("units", units, len(targets))
+    in_units = [brackets(unit) for unit in units or [""] * len(targets)]
+    axes = check_axes(ax, len(targets))
+    return [Panel(*panel) for panel in zip(axes, targets, in_units, strict=True)]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
 
-from ..estimators._targets import column_of
+from ..estimators.targets._targets import column_of
 from ..utils._bases import BaseEstimator, RegressorMixin
 
 

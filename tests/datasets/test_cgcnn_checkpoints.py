@@ -5,9 +5,8 @@ import hashlib
 import pytest
 from file_server import serving
 
-from skcrystal.datasets import _cgcnn_checkpoints as module
-from skcrystal.datasets import fetch_cgcnn_checkpoint
-from skcrystal.estimators._cgcnn_checkpoint import read_checkpoint
+from skcrystal.datasets import _cgcnn_checkpoints as module, fetch_cgcnn_checkpoint
+from skcrystal.estimators.saving._cgcnn_checkpoint import read_checkpoint
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from file_server import serving
 from numpy.testing import assert_array_equal
 from pymatgen.core import Lattice, Structure
 
-from skcrystal.datasets import _jarvis as module
-from skcrystal.datasets import fetch_jarvis
+from skcrystal.datasets import _jarvis as module, fetch_jarvis
 
 NAME = "dft_3d_2021"
 

@@ -12,9 +12,8 @@ from pymatgen.core import Lattice, Structure
 from sklearn.model_selection import cross_val_score
 
 from skcrystal import GCNClassifier
-from skcrystal.datasets import _matbench as module
-from skcrystal.datasets import fetch_matbench, filter_by_range
-from skcrystal.datasets._matbench_tasks import TASKS
+from skcrystal.datasets import _matbench as module, fetch_matbench, filter_by_range
+from skcrystal.datasets._matbench import TASKS
 
 # From matbench_v0.1_validation.json of matbench 0.6: of a byte a crystal, the number of
 # the fold in which it is a test crystal, the start of the SHA-256

@@ -8,9 +8,12 @@ from file_server import serving
 from pymatgen.core import Structure
 from sklearn.model_selection import LeaveOneGroupOut
 
-from skcrystal.datasets import _download, fetch_metallic_glass
-from skcrystal.datasets import _metallic_glass as module
-from skcrystal.datasets._arrays import read_arrays
+from skcrystal.datasets import (
+    _download,
+    _metallic_glass as module,
+    fetch_metallic_glass,
+)
+from skcrystal.datasets._safe_pickle import read_arrays
 
 NAMES = [*(f"train{i}" for i in range(7)), "test0", "test1"]
 

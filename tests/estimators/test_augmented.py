@@ -21,7 +21,7 @@ from skcrystal import (
     EnsembleRegressor,
     GCNRegressor,
 )
-from skcrystal.estimators._holdout import hold_back
+from skcrystal.estimators.training._validation_split import hold_back
 from skcrystal.graphs import augment_crystals
 from skcrystal.graphs._compositions import reduced_formulas
 

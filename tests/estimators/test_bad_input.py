@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, MEGNetRegressor
-from skcrystal.estimators._net import GraphNet
+from skcrystal.estimators.training._net import GraphNet
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from pymatgen.core import Structure
 from sklearn.base import clone
 
 from skcrystal import CGCNNRegressor
-from skcrystal.estimators import _data as data_module
-from skcrystal.estimators._data import store_of
+from skcrystal.estimators.training import _loader as data_module
+from skcrystal.estimators.training._loader import store_of
 from skcrystal.nn import CrystalDropout, CrystalNetwork, Head
 
 SETTINGS = {

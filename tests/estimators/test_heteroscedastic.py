@@ -159,7 +159,7 @@ def test_one_target_missing_labels_weights_and_early_stopping(model, small, grap
 
 
 def test_errors_of_the_part_held_back_are_those_of_means(prototypes, prototype_graphs):
-    from skcrystal.estimators._holdout import hold_back
+    from skcrystal.estimators.training._validation_split import hold_back
 
     graphs, y = prototype_graphs[::5], prototypes.target[::5]
     model = GCNRegressor(

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from crystals import LATTICE_SYSTEMS, crystal_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numpy.polynomial.legendre import legvander
 from numpy.testing import assert_allclose, assert_array_equal
 from pymatgen.core import Lattice, Structure

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from ase.build import fcc111
 from crystals import LATTICE_SYSTEMS, crystal_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose
 from pymatgen.core import Lattice, Structure
 

@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 from ase import Atoms
 from ase.neighborlist import neighbor_list
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.graphs import GraphSettings
-from skcrystal.graphs import _neighbors as neighbors_module
+from skcrystal.graphs import GraphSettings, _neighbors as neighbors_module
 from skcrystal.graphs._neighbors import find_edges
 from skcrystal.graphs._structures import iter_crystals
 

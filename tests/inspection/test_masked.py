@@ -7,7 +7,7 @@ from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from torch_geometric.nn import GraphConv
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators._data import store_of
+from skcrystal.estimators.training._loader import store_of
 from skcrystal.inspection._masked import FadingNetwork, MaskedNetwork
 from skcrystal.nn import CrystalNetwork
 

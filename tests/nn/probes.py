@@ -7,7 +7,7 @@ import torch
 from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators._data import store_of
+from skcrystal.estimators.training._loader import store_of
 
 _SPACING = 2.0  # Å
 

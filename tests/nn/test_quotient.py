@@ -9,7 +9,7 @@ from crystals import LATTICE_SYSTEMS, crystal_of
 from networks import NETWORKS, READ_EVERY_SITE, READ_VECTORS, REPRESENTATIVES
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators._data import store_of
+from skcrystal.estimators.training._loader import store_of
 
 KINDS = {
     "5 Å": {},

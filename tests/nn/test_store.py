@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch_geometric.data import Batch
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators._data import prediction_batches, store_of
+from skcrystal.estimators.training._loader import prediction_batches, store_of
 
 
 @pytest.fixture(
@@ -45,7 +44,7 @@ def test_gathered_batch_is_pygs(graphs, rows):
 
 
 def test_prediction_batches_cover_every_row_once(small_graphs, monkeypatch):
-    import skcrystal.estimators._data as data_module
+    import skcrystal.estimators.training._loader as data_module
 
     for limit in (1, 100, 1000, 10**9):
         monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", limit)

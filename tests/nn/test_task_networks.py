@@ -5,7 +5,7 @@ import pytest
 import torch
 from networks import BASIS, CUTOFF, HIDDEN
 
-from skcrystal.estimators._data import store_of
+from skcrystal.estimators.training._loader import store_of
 from skcrystal.nn import CGCNN, TaskHeads, TaskNetworks
 
 OUTPUTS = {"dropout": 0.0, "pooling": "mean"}

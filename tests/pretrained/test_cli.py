@@ -15,7 +15,8 @@ from small_model import save_small_model
 
 import skcrystal
 from skcrystal import predict
-from skcrystal._cli import _number, main
+from skcrystal._cli import main
+from skcrystal.pretrained._files import _number
 
 SALT = """\
 data_NaCl

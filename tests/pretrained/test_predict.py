@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from crystals import crystal_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pymatgen.core import Lattice, Structure
 from small_model import save_small_model
 

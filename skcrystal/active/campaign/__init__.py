@@ -1,0 +1,1 @@
+"""Campaigns: labelling, training and a journal that survives a crash."""

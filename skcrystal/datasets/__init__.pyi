@@ -1,0 +1,12 @@
+from ._cgcnn_checkpoints import fetch_cgcnn_checkpoint as fetch_cgcnn_checkpoint
+from ._cif_folder import read_cif_folder as read_cif_folder
+from ._jarvis import fetch_jarvis as fetch_jarvis
+from ._matbench import fetch_matbench as fetch_matbench
+from ._metallic_glass import fetch_metallic_glass as fetch_metallic_glass
+from ._pbe_prototypes import load_pbe_prototypes as load_pbe_prototypes
+from ._table import read_table as read_table
+from .cleaning._duplicates import find_duplicates as find_duplicates
+from .cleaning._filters import filter_by_range as filter_by_range
+from .cleaning._outliers import find_outliers as find_outliers
+from .materials_project._fetch import fetch_materials_project as fetch_materials_project
+from .parsing._parse import parse_structures as parse_structures

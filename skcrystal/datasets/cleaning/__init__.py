@@ -1,0 +1,1 @@
+"""Filters, duplicates and outliers."""

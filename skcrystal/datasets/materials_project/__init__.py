@@ -1,0 +1,1 @@
+"""Download of the Materials Project, resumable."""

@@ -1,0 +1,1 @@
+"""Parsing of crystal files, in parallel and cached."""

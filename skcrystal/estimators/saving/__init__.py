@@ -1,0 +1,1 @@
+"""Saving fitted estimators without pickle."""

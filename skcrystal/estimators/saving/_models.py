@@ -1,0 +1,350 @@
+"""Fitted models as records without code, and made again of them."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+from ...graphs import CrystalGraphTransformer
+from ...nn import PublishedCGCNN, PublishedSizes
+from ...utils._validation import validate_params_of
+from .._base import GNNEstimator
+from .._pipelines import separate
+from ..training._devices import pick_processes
+from ..training._net import prediction_net
+from ._values import Reader, Writer
+
+# These hold code, or the name of a folder that another machine has not.
+_NEVER_WRITTEN = ("callbacks", "memory")
+
+
+def known_classes() -> dict[str, type]:
+    """The classes whose models can be saved, by name."""
+    import skcrystal
+
+    from ._save import Saving
+
+    public = [getattr(skcrystal, name) for name in dir(skcrystal)]
+    return {
+        thing.__name__: thing
+        for thing in public
+        if isinstance(thing, type)
+        and issubclass(thing, Saving)
+        and not inspect.isabstract(thing)
+    }
+
+
+# Models to records
+
+
+def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
+    """Write a fitted model, and those inside it.
+
+    Raises
+    ------
+    TypeError
+        If one is of a class, or has a parameter, that cannot be written.
+    ValueError
+        If it is not what its parameters say.
+    """
+    if isinstance(model, FrozenEstimator):
+        return {"frozen": write_model(model.estimator, writer, place)}
+    if isinstance(model, Pipeline):
+        return write_model(_behind_graphs(model), writer, place)
+    record = _write_unfitted(model, writer, place)
+    _check_class(model)
+    record["state"] = {
+        name: _write_state(getattr(model, name), writer, place + name)
+        for name in state_names(model)
+    }
+    if isinstance(model, GNNEstimator):
+        record["network"] = _write_network(model, writer, f"{place}network.")
+    return record
+
+
+def _write_state(value: Any, writer: Writer, place: str) -> Any:
+    if isinstance(value, BaseEstimator):
+        return {"$model": write_model(value, writer, f"{place}.")}
+    if isinstance(value, list) and any(isinstance(v, BaseEstimator) for v in value):
+        return {
+            "$models": [
+                write_model(member, writer, f"{place}.{i}.")
+                for i, member in enumerate(value)
+            ]
+        }
+    return writer.write(value, place)
+
+
+def _write_unfitted(model: BaseEstimator, writer: Writer, place: str) -> dict:
+    if isinstance(model, Pipeline):
+        if model.memory is not None:
+            writer.left_out["memory"] = "is a cache of this machine"
+        steps = [
+            [name, _write_unfitted(step, writer, f"{place}{name}.")]
+            for name, step in model.steps
+        ]
+        return {"pipeline": steps}
+    if not isinstance(model, CrystalGraphTransformer):
+        _check_class(model)
+    parameters = {}
+    for name, value in model.get_params(deep=False).items():
+        if name in _NEVER_WRITTEN:
+            if value is not None:
+                writer.left_out[name] = f"is a {type(value).__name__}"
+        elif isinstance(value, FrozenEstimator):
+            parameters[name] = _write_frozen(model, name)
+        elif isinstance(value, BaseEstimator):
+            inner = _write_unfitted(value, writer, f"{place}{name}.")
+            parameters[name] = {"$unfitted": inner}
+        elif isinstance(value, np.random.RandomState):
+            writer.left_out[name] = "is a generator"
+            parameters[name] = None
+        else:
+            try:
+                parameters[name] = writer.write(value, f"{place}{name}")
+            except TypeError as error:
+                raise TypeError(
+                    f"the parameter {name} of {type(model).__name__} cannot be saved: "
+                    f"{error}; set it to numbers, text, lists or dicts."
+                ) from error
+    return {"class": type(model).__name__, "parameters": parameters}
+
+
+def _write_frozen(model: BaseEstimator, name: str) -> Any:
+    if name == "pretrained":
+        return None  # where training started from; what came of it is saved
+    if getattr(model, name) is not getattr(model, f"{name}_", None):
+        raise ValueError(
+            f"the parameter {name} of {type(model).__name__} is not the model that it "
+            "was fitted with; call fit again first."
+        )
+    return {"$fitted": f"{name}_"}
+
+
+def _behind_graphs(pipeline: Pipeline) -> BaseEstimator:
+    """Last step of a pipeline, if that makes the graphs of crystals itself."""
+    before, final = separate(pipeline)
+    for _, step in before.steps if before is not None else []:
+        if not isinstance(step, CrystalGraphTransformer):
+            raise TypeError(
+                f"a pipeline with a {type(step).__name__} cannot be saved; save its "
+                "final step, pipeline[-1], and make what it reads yourself."
+            )
+    return final
+
+
+def _check_class(model: BaseEstimator) -> None:
+    name, known = type(model).__name__, known_classes()
+    if known.get(name) is not type(model):
+        inside = (
+            "; save its estimator_, which predicts the same"
+            if hasattr(model, "estimator_")
+            else ""
+        )
+        raise TypeError(
+            f"a {name} cannot be saved, only models of {', '.join(known)}{inside}."
+        )
+
+
+def _write_network(model: Any, writer: Writer, place: str) -> dict:
+    network = model.net_.module_
+    published = sizes_of_published(network)
+    record = {"weights": place, "published": published}
+    weights = network.state_dict()
+    # Better now than when it is to be read
+    again = make_network(model, published).state_dict()
+    if {k: v.shape for k, v in weights.items()} != {
+        k: v.shape for k, v in again.items()
+    }:
+        raise ValueError(
+            f"the network of this {type(model).__name__} is not the one that its "
+            "parameters describe, so that it could not be made again; fit it anew."
+        )
+    for name, tensor in weights.items():
+        writer.arrays[place + name] = tensor.detach().cpu().numpy().copy(order="C")
+    return record
+
+
+# Records to models
+
+
+def read_model(record: dict, reader: Reader) -> BaseEstimator:
+    """Make a fitted model again.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError or others
+        If the record does not describe one.
+    """
+    if "frozen" in record:
+        return FrozenEstimator(read_model(record["frozen"], reader))
+    state = {k: _read_state(v, reader) for k, v in record["state"].items()}
+    model = _read_unfitted(record, reader, state)
+    if extra := [name for name in state if name not in state_names(model)]:
+        raise ValueError(f"{type(model).__name__} has no {', '.join(extra)}")
+    if absent := [name for name in state_names(model) if name not in state]:
+        raise ValueError(f"a {type(model).__name__} needs {', '.join(absent)}")
+    vars(model).update(state)
+    if not isinstance(model, GNNEstimator):
+        return model
+    if "network" not in record:
+        raise ValueError(f"a {type(model).__name__} needs a network")
+    network = make_network(model, record["network"]["published"])
+    network.load_state_dict(reader.below(record["network"]["weights"]), strict=True)
+    return fitted_from(model, network, state)
+
+
+def _read_state(value: Any, reader: Reader) -> Any:
+    if isinstance(value, dict) and "$model" in value:
+        return read_model(value["$model"], reader)
+    if isinstance(value, dict) and "$models" in value:
+        return [read_model(member, reader) for member in value["$models"]]
+    return reader.read(value)
+
+
+def _read_unfitted(
+    record: dict, reader: Reader, state: dict[str, Any] | None = None
+) -> BaseEstimator:
+    if "pipeline" in record:
+        return Pipeline([(n, _read_unfitted(s, reader)) for n, s in record["pipeline"]])
+    known = {**known_classes(), "CrystalGraphTransformer": CrystalGraphTransformer}
+    if record["class"] not in known:
+        raise ValueError(f"there is no class {record['class']!r}")
+    cls: Any = known[record["class"]]
+    allowed = set(cls._get_param_names()) - set(_NEVER_WRITTEN)
+    parameters = {}
+    for name, value in record["parameters"].items():
+        if name not in allowed:
+            raise ValueError(f"{cls.__name__} has no parameter {name!r}")
+        if isinstance(value, dict) and "$unfitted" in value:
+            parameters[name] = _read_unfitted(value["$unfitted"], reader)
+        elif isinstance(value, dict) and "$fitted" in value:
+            parameters[name] = (state or {})[value["$fitted"]]
+        else:
+            parameters[name] = reader.read(value)
+    if "device" in parameters:
+        parameters["device"] = _device_here(parameters["device"])
+    model = cls(**parameters)
+    validate_params_of(model)
+    return model
+
+
+def _device_here(device: str) -> str:
+    try:
+        torch.empty(0, device=pick_processes(device, False).device)
+    # Each backend that torch was built without says so in another way.
+    except (ValueError, RuntimeError, AssertionError, ImportError):
+        warnings.warn(
+            f"the model was saved with device={device!r}, which is not here; it is "
+            'loaded with device="auto".',
+            stacklevel=2,
+        )
+        return "auto"
+    return device
+
+
+# Trained networks put into estimators, and made again in the form they have.
+
+
+# What `fit` leaves, beside the net.
+_OF_NETWORKS = (
+    "target_names_",
+    "graph_settings_",
+    "cutoff_",
+    "elements_",
+    "_architecture",
+    "_mc_seed",
+    "n_iter_",
+    "history_",
+    "_training_set",
+)
+_OF_REGRESSORS = ("_scaler", "_is_1d", "pooling_", "_is_gaussian", "task_weights_")
+_OF_CLASSIFIERS = ("classes_",)
+
+
+def state_names(model: BaseEstimator) -> tuple[str, ...]:
+    """Names of what `fit` leaves and is saved, but for the net of networks."""
+    if model._saved_state:
+        return model._saved_state
+    return _OF_NETWORKS + (_OF_CLASSIFIERS if is_classifier(model) else _OF_REGRESSORS)
+
+
+def fitted_from(
+    model: BaseEstimator, network: nn.Module, state: dict[str, Any]
+) -> BaseEstimator:
+    """Make a fitted model of a trained network.
+
+    Parameters
+    ----------
+    model : GNNEstimator
+        Is changed: it predicts by the network then, on its device.
+    network : CrystalNetwork or TaskNetworks
+    state : dict
+        All else that `fit` leaves, by the names of `state_names`.
+
+    Returns
+    -------
+    GNNEstimator
+    """
+    vars(model).update({name: state[name] for name in state_names(model)})
+    model.net_ = prediction_net(network, pick_processes(model.device, False).device)
+    return model
+
+
+def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
+    """Make a network of the form of a fitted model's, whatever its parameters are now.
+
+    Parameters
+    ----------
+    model : GNNEstimator
+        Needs no net.
+    published : dict or None
+        Sizes of a published network, see `sizes_of_published`.
+
+    Returns
+    -------
+    CrystalNetwork or TaskNetworks
+        Its weights have no meaning.
+    """
+    from .._base import _GENERATORS
+
+    maker = type(model)(**model._architecture)
+    validate_params_of(maker)  # a file says them
+    for name in state_names(model):
+        setattr(maker, name, getattr(model, name))
+    # The first weights are drawn; the caller's generator stays as it is.
+    with _GENERATORS, torch.random.fork_rng(devices=[]):
+        if published:
+            return PublishedCGCNN(**published, **maker._outputs())
+        return maker._build_network()
+
+
+def sizes_of_published(network: nn.Module) -> PublishedSizes | None:
+    """Sizes of a published CGCNN, which no parameter of an estimator says.
+
+    Parameters
+    ----------
+    network : nn.Module
+
+    Returns
+    -------
+    dict of str to int, or None
+        By the parameters of ``PublishedCGCNN``; None for any other network.
+    """
+    if not isinstance(network, PublishedCGCNN):
+        return None
+    return {
+        "hidden_dim": network.hidden_dim,
+        "n_layers": len(network.convolutions),
+        "head_dim": network.head_dim,
+        "n_hidden": network.n_hidden,
+        "n_features": network.elements.features.shape[1],
+    }

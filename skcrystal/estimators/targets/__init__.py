@@ -1,0 +1,1 @@
+"""Labels: reading, scaling, weighting and scoring."""

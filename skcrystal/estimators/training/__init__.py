@@ -1,0 +1,1 @@
+"""The training loop: data loader, callbacks, devices, validation split."""

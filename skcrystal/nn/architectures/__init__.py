@@ -1,0 +1,5 @@
+"""One network a module, as published."""
+
+from ...utils._lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -1,0 +1,159 @@
+"""Graph network with states on edges, after coGN."""
+
+from collections.abc import Callable
+from typing import Unpack
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .._batch import GraphBatch
+from .._dropout import Drop, keep
+from .._head import ModuleList
+from .._network import CrystalNetwork, NetworkParameters
+from ..layers._aggregate import of_distances
+from ..layers._basis import GaussianBasis, cosine_cutoff
+from ..layers._edge_states import gated_edge_sum, join_ends
+from ..layers._norm import make_norm
+from ..layers._radial import radial_grid
+
+
+class EdgeState(nn.Module):
+    """What an edge knows at first: a function of its length.
+
+    Parameters
+    ----------
+    cutoff : float
+        Reach of the distance basis in Å.
+    n_basis : int
+        Number of Gaussians.
+    edge_dim : int
+        Width K of the edge features.
+    """
+
+    def __init__(self, cutoff: float, n_basis: int, edge_dim: int) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        width = cutoff / (n_basis - 1) / 2**0.5
+        self.basis = GaussianBasis(cutoff, n_basis, width)
+        self.encode = nn.Sequential(
+            nn.Linear(n_basis, edge_dim), nn.SiLU(), nn.Linear(edge_dim, edge_dim)
+        )
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """Features of all edges, (E, K)."""
+        grid = radial_grid(batch.distances, self.basis.width)
+        states = grid.interpolate(self.encode(self.basis(grid.points)))
+        return of_distances(states, batch)
+
+    def weights(self, batch: GraphBatch) -> Tensor:
+        """What each edge counts, (E,): as many as it is, less towards the cutoff."""
+        fade = cosine_cutoff(batch.distances, self.cutoff)
+        fade = fade.index_select(0, batch.distance_class)
+        return fade if batch.edge_weight is None else fade * batch.edge_weight
+
+
+class EdgeBlock(nn.Module):
+    """Update edges from both their atoms, then atoms from their edges.
+
+    With ``h_ij = silu(e_ij + W [x_i, x_j] + b)`` and ``m_ij = W_m h_ij + b_m``, edges
+    become ``e_ij + m_ij``, and atoms
+    ``x_i + silu(norm(W_u sum_j w_ij sigmoid(m_ij) * h_ij + b_u))``: what is added to an
+    edge is also the gate of what its atom hears through it. Only ``W_m`` is applied
+    once an edge.
+
+    Parameters
+    ----------
+    hidden_dim : int
+        Width F of the atom features.
+    edge_dim : int
+        Width K of the edge features.
+    norm : {"layer", "batch"}, default="layer"
+        Of what is added to atoms.
+    """
+
+    def __init__(self, hidden_dim: int, edge_dim: int, norm: str = "layer") -> None:
+        super().__init__()
+        # One matrix, so that its initial scale is that of the joined vector.
+        self.joint = nn.Linear(2 * hidden_dim, edge_dim)
+        self.message = nn.Linear(edge_dim, edge_dim)
+        self.update = nn.Linear(edge_dim, hidden_dim)
+        self.norm = make_norm(norm, hidden_dim)
+
+    def join(self, x: Tensor, edge: Tensor, batch: GraphBatch) -> Tensor:
+        """Atoms (N, F) and edges (E, K) to what each edge knows of its ends, (E, K)."""
+        of_center, of_source = self.joint.weight.chunk(2, dim=1)
+        center = F.linear(x, of_center, self.joint.bias)
+        return join_ends(center, F.linear(x, of_source), edge, batch)
+
+    def forward(
+        self, h: Tensor, weight: Tensor, batch: GraphBatch
+    ) -> tuple[Tensor, Tensor]:
+        """What edges know (E, K), weights (E,) to what is added to atoms and edges."""
+        message = self.message(h)
+        total = gated_edge_sum(h, message, weight, batch)
+        return F.silu(self.norm(self.update(total), batch)), message
+
+
+class CoGN(CrystalNetwork):
+    """Residual blocks that update edges and atoms in turn, from distances alone [1]_.
+
+    Differs from the published network in that messages are gated, fade out towards
+    the cutoff and are normalised per atom, all as in our ``CGCNN``. And the state of an
+    edge enters the hidden layer of the next block as it is: one matrix an edge and
+    block is all there is.
+
+    Parameters
+    ----------
+    cutoff : float
+        Reach of the distance basis in Å.
+    n_basis : int
+        Number of Gaussians.
+    edge_dim : int
+        Width of the edge features.
+    n_layers : int
+        Number of blocks.
+    **shared
+        See ``CrystalNetwork``.
+
+    References
+    ----------
+    .. [1] R. Ruff, P. Reiser, J. Stühmer, P. Friederich, Digital Discovery 3, 594
+       (2024), arXiv:2302.14102.
+    """
+
+    def __init__(
+        self,
+        *,
+        cutoff: float,
+        n_basis: int,
+        edge_dim: int,
+        n_layers: int,
+        **shared: Unpack[NetworkParameters],
+    ) -> None:
+        super().__init__(**shared)
+        self.hops = n_layers
+        self.edges = EdgeState(cutoff, n_basis, edge_dim)
+        self.blocks = ModuleList(
+            EdgeBlock(shared["hidden_dim"], edge_dim, self.norm)
+            for _ in range(n_layers)
+        )
+
+    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+        x = self.elements(batch.atomic_numbers)
+        edge = self.edges(batch)
+        weight = self.edges.weights(batch)
+        refine = self.refiner(batch, weight)
+        last = len(self.blocks) - 1
+        for i, block in enumerate(self.blocks):
+            h = refine(i, block.join(x, edge, batch))
+            new, message = block(h, weight, batch)
+            x = x + drop(new)
+            if i < last:
+                edge = edge + message
+        return x
+
+    def refiner(
+        self, batch: GraphBatch, weight: Tensor
+    ) -> Callable[[int, Tensor], Tensor]:
+        """What a subclass makes of the joined features (E, K) in each block."""
+        return lambda block, h: h

@@ -1,0 +1,57 @@
+"""Public names of a package, imported when they are first used."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lazy_loader
+
+
+def attach_stub(
+    package: str, file: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Give a package ``__getattr__``, ``__dir__`` and ``__all__`` from its stub.
+
+    The stub ``__init__.pyi`` lists public names in the form that type checkers read:
+    ``from ._module import Name as Name``, ``from . import package``, and,
+    beyond what lazy-loader takes, ``from .package import *`` for all names of a
+    sub-package with a stub of its own.
+
+    Parameters
+    ----------
+    package : str
+        Its ``__name__``.
+    file : str
+        Its ``__file__``.
+
+    Returns
+    -------
+    tuple
+        ``__getattr__``, ``__dir__``, ``__all__``; the last without sub-packages.
+    """
+    packages, names = _read_stub(Path(file).with_suffix(".pyi"))
+    getattr_, dir_, _ = lazy_loader.attach(package, packages, names)
+    return getattr_, dir_, sorted(name for group in names.values() for name in group)
+
+
+def _read_stub(path: Path) -> tuple[set[str], dict[str, list[str]]]:
+    """Sub-packages, and names by the module that has them."""
+    packages: set[str] = set()
+    names: dict[str, list[str]] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ImportFrom) or node.level != 1:
+            continue
+        given = [a.name for a in node.names if a.name != "__version__"]
+        if node.module is None:
+            packages |= set(given)
+        elif given == ["*"]:
+            folder = path.parent.joinpath(*node.module.split("."))
+            _, below = _read_stub(folder / "__init__.pyi")
+            for module, found in below.items():
+                names[f"{node.module}.{module}"] = found
+        else:
+            names.setdefault(node.module, []).extend(given)
+    return packages, names
