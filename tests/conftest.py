@@ -1,6 +1,7 @@
 """What many tests share."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,45 @@ from skcrystal.datasets import load_pbe_prototypes
 torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items):
+# Most seconds of CPU time that a test may take unless it is marked as slow; 0 for no
+# limit, as on a machine that is slow itself.
+MOST_SECONDS = float(os.environ.get("SKCRYSTAL_TEST_SECONDS", "5"))
+
+
+def pytest_collection_modifyitems(config, items):
     """With several workers, keep the tests of a file together, as fixtures are shared.
 
-    Examples share none, and take long.
+    Examples share none, and take long. Files with slow tests come first, then those
+    with many, so that workers end at about the same time.
     """
+    sizes, slow = Counter(item.path for item in items), set()
     for item in items:
         if item.path.name != "test_examples.py":
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+        if item.get_closest_marker("slow"):
+            slow.add(item.path)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (item.path not in slow, -sizes[item.path]))
+
+
+def cpu_seconds():
+    """CPU time of this process and of those that it started and waited for."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that takes long, fixtures apart: some are shared by many tests."""
+    before = cpu_seconds()
+    result = yield
+    taken = cpu_seconds() - before
+    if MOST_SECONDS and taken > MOST_SECONDS and not item.get_closest_marker("slow"):
+        pytest.fail(
+            f"took {taken:.1f} s of CPU time, more than {MOST_SECONDS:g}: make it "
+            "smaller, or mark it with pytest.mark.slow",
+            pytrace=False,
+        )
+    return result
 
 
 @pytest.fixture(scope="session")

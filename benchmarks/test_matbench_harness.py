@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
+from skcrystal.datasets import load_pbe_prototypes
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 TINY = ["--set", "hidden_dim=8", "n_layers=1", "max_epochs=1"]
 
@@ -53,16 +55,24 @@ def write_data(path, structures, values, column):
     return path
 
 
+@pytest.fixture(scope="module")
+def small():
+    """Forty crystals and their labels."""
+    prototypes = load_pbe_prototypes()
+    rows = np.random.RandomState(0).permutation(len(prototypes.data))[:40]
+    return [prototypes.data[i] for i in rows], prototypes.target[rows]
+
+
 @pytest.fixture
 def energies(small, tmp_path):
-    structures, target, _ = small
+    structures, target = small
     path = tmp_path / "energies.json.gz"
     return write_data(path, structures, target[:, 0].tolist(), "e_form")
 
 
 @pytest.fixture
 def metals(small, tmp_path):
-    structures, target, _ = small
+    structures, target = small
     path = tmp_path / "metals.json.gz"
     return write_data(path, structures, (target[:, 1] == 0).tolist(), "is_metal")
 
