@@ -80,6 +80,7 @@ def models_of(role):
 MODELS = models_of("Regressor")
 CLASSIFIERS = models_of("Classifier")
 REPRESENTATIVES = [model for model in MODELS if is_representative(model)]
+REPRESENTATIVE_CLASSIFIERS = [m for m in CLASSIFIERS if is_representative(m)]
 
 # Run a test with the representatives in place of all architectures.
 representatives = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from models import (
     CLASSIFIERS,
     INVARIANT_IN_EXPECTATION,
     QUICK,
-    is_representative,
+    REPRESENTATIVE_CLASSIFIERS,
     name_of,
     transformer_for,
 )
@@ -29,30 +29,14 @@ from sklearn.model_selection import (
     cross_val_predict,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
 
 from skcrystal import CGCNNClassifier, CrystalGraphTransformer
 
 # The part held back has elements that the rest has not.
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements that the model was")
-CHECKS = [
-    "check_parameters_default_constructible",
-    "check_get_params_invariance",
-    "check_set_params",
-    "check_no_attributes_set_in_init",
-    "check_estimator_cloneable",
-    "check_estimator_repr",
-    "check_mixin_order",
-    "check_valid_tag_types",
-    "check_estimator_tags_renamed",
-]
-
 
 representatives = pytest.mark.parametrize(
-    "kind",
-    [model for model in CLASSIFIERS if is_representative(model)],
-    ids=name_of,
-    indirect=True,
+    "kind", REPRESENTATIVE_CLASSIFIERS, ids=name_of, indirect=True
 )
 
 
@@ -83,13 +67,6 @@ def fitted(kind, small, labels, graphs):
 
 class TestConformance:
     """What every classifier does as scikit-learn asks."""
-
-    @representatives
-    @pytest.mark.parametrize("check", CHECKS)
-    def test_scikit_learns_own_check(self, kind, check):
-        name = type(kind).__name__
-        model = type(kind)() if "default" in check else clone(kind)
-        getattr(estimator_checks, check)(name, model)
 
     @representatives
     def test_tags_say_what_it_takes(self, kind):

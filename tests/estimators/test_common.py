@@ -10,6 +10,7 @@ import pytest
 import torch
 from models import (
     MODELS,
+    REPRESENTATIVE_CLASSIFIERS,
     REPRESENTATIVES,
     name_of,
     representatives,
@@ -41,7 +42,7 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(
     "estimator",
-    [*REPRESENTATIVES, CrystalGraphTransformer()],
+    [*REPRESENTATIVES, *REPRESENTATIVE_CLASSIFIERS, CrystalGraphTransformer()],
     ids=name_of,
 )
 def test_scikit_learns_own_check(estimator, check):
