@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 if there was a file that nothing could be predicted for, or 2 if the
+        0, or 1 if a file had no prediction, or 2 if the
         model or the table could not be read or written.
     """
     given = _parser().parse_args(argv)
@@ -38,8 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "predict",
         help="predict properties of crystals in files",
-        description="Predict properties of crystals in files: CIF, POSCAR and what "
-        "else pymatgen reads. A file that cannot be used is named, the rest goes on.",
+        description="Predict properties of crystals in files: CIF, POSCAR and "
+        "others that pymatgen reads. A file that cannot be used is named, and the "
+        "rest is predicted.",
     )
     command.add_argument("files", nargs="+", metavar="FILE")
     command.add_argument("--csv", metavar="FILE", help="write the table there, too")

@@ -125,12 +125,17 @@ def test_classifier_tells_metals_better_than_a_predicted_gap(tmp_path):
     pattern = r"^(classifier|predicted gap).* (\d\.\d+) +(\d\.\d+) *$"
     rows = re.findall(pattern, told, re.MULTILINE)
     assert [row[0] for row in rows] == ["classifier"] + 2 * ["predicted gap"]
-    # Three in four crystals are metals, which who guesses may know.
-    assert all(float(accuracy) > 0.78 for _, accuracy, _ in rows)
-    assert all(float(balanced) > 0.7 for *_, balanced in rows)
+    # Margins are about four standard deviations over seeds, or more. Three in four
+    # crystals are metals, which who guesses may know.
+    accuracy, balanced = np.array([row[1:] for row in rows], dtype=float).T
+    assert accuracy[0] > 0.8
+    assert accuracy[1] > 0.74
+    assert (balanced > 0.65).all()
     of_classes, of_gap = (float(x) for x in re.findall(r"curve, .*: (\d\.\d+)", told))
-    assert of_classes > 0.82
-    assert of_classes > of_gap
+    assert of_classes > 0.79
+    # They differ by 0.06 and 0.07, give or take 0.01 and 0.03.
+    assert balanced[0] > balanced[1]
+    assert of_classes > of_gap - 0.03
     assert_picture(tmp_path / "demo-output" / "classification.png")
 
 

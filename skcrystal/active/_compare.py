@@ -169,9 +169,6 @@ def _prepare(
     return final, *prepared[key]
 
 
-# What strategies save, from the campaigns of a comparison.
-
-
 def average_seeds(results: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over seeds, of every cycle of every strategy.
 
@@ -213,8 +210,8 @@ def labels_saved(
     lucky cycle saves no labels. Between cycles they are straight lines. The saving is
     one minus the ratio of the labels that the strategy needs to those of the baseline.
     A strategy that needs more has a negative one, with the roles exchanged; so has one
-    that does not get there: what the baseline saves, which reaches the strategy's last
-    error with fewer labels than the strategy was given.
+    that does not get there: labels that the baseline saves, which reaches the
+    strategy's last error with fewer labels than the strategy was given.
 
     Parameters
     ----------
@@ -225,17 +222,17 @@ def labels_saved(
     baseline : str, default="random"
         Name of the strategy to compare with.
     metric : str, default="mae"
-        An error, lower is better: "mae", "rmse", or what comes before ``_<target>`` in
+        An error, lower is better: "mae", "rmse", or the part before ``_<target>`` in
         the name of a column of your own.
     n_bootstrap : int, default=1000
         Draws of seeds with replacement, the same for both curves.
     random_state : int, RandomState or None, default=0
-        Decides what is drawn.
+        Of the bootstrap.
 
     Returns
     -------
     DataFrame
-        One row an architecture and strategy: ``error`` (what the baseline ends with, in
+        One row an architecture and strategy: ``error`` (the baseline's last, in
         the target's unit), ``n_baseline``, ``n_strategy`` (labels needed for it; NaN if
         never reached), ``saved`` (fraction), ``low`` and ``high`` (16th and 84th
         percentile of the bootstrap), ``n_seeds``. With one seed, the last two are NaN.
@@ -243,10 +240,10 @@ def labels_saved(
     Raises
     ------
     ValueError
-        If the baseline or the column is not there, or `metric` is no error.
+        If the baseline or the column is not there, or `metric` is not an error.
     """
     if metric == "r2":
-        raise ValueError('metric is "r2", which is no error; take "mae" or "rmse".')
+        raise ValueError('metric is "r2", which is not an error; take "mae" or "rmse".')
     column = f"{metric}_{target}"
     if column not in results:
         found = [c for c in results if c.startswith(f"{metric}_")]
@@ -306,7 +303,7 @@ def _curves_of(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """Curves of all seeds, one a column, over the mean number of labels of a cycle."""
     table = frame.pivot(index="cycle", columns="seed", values=[column, "n_labelled"])
     # Most seeds have equally many cycles. Longer ones are cut to that; of those that
-    # were stopped early there is no whole curve.
+    # were stopped early the curve is incomplete.
     lengths = table[column].notna().sum()
     whole = lengths.mode().max()
     seeds = lengths.index[lengths >= whole]

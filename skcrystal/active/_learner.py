@@ -1,7 +1,7 @@
 """modAL's learners, made to work on crystals and on today's scikit-learn.
 
 modAL turns lists of crystals into sites, checks labels with arguments that scikit-learn
-no longer has, and reads what a strategy returns differently from release to release.
+no longer has, and reads the result of a strategy differently from release to release.
 Just these places are overridden here; everything else is modAL's.
 """
 
@@ -28,7 +28,7 @@ from .strategies._exploration import max_std
 
 
 class ActiveLearner(QueriesCrystals, _ModalLearner):
-    """A model, what it was taught, and a strategy that says what to ask next.
+    """A model, its training set, and a strategy that chooses the next crystals.
 
     modAL's learner [1]_ for crystals: lists, object arrays and Series of structures
     and `CrystalGraphs` work everywhere, labels may have several targets and NaN. Given
@@ -40,10 +40,10 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
         A regressor or classifier, or a pipeline that ends in one; trained in place.
     query_strategy : callable, default=max_std
         ``strategy(learner, X_pool, n_instances=1, ...)``, from `skcrystal.active`,
-        from modAL, or your own. For a classifier, one that asks for probabilities,
+        from modAL, or your own. For a classifier, one that uses probabilities,
         such as ``modAL.uncertainty.uncertainty_sampling``, or for none.
     X_training : sequence of n crystals or graphs, optional
-        What is known at the start; the estimator is fitted on it at once.
+        Labelled crystals at the start; the estimator is fitted on it at once.
     y_training : array-like of shape (n,) or (n, n_targets), optional
         Labels; NaN where one was not measured. For a classifier, (n,): a class each.
     bootstrap_init : bool, default=False
@@ -51,14 +51,14 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
     on_transformed : bool, default=False
         For modAL's strategies that measure distances: take them between embeddings.
     random_state : int, RandomState or None, default=None
-        Decides what bootstrapping draws, and is handed to strategies that draw.
+        Of bootstrapping, and is handed to strategies that draw.
     **fit_kwargs
         For the estimator's `fit`.
 
     Attributes
     ----------
     X_training, y_training
-        All that it was taught.
+        The training set.
 
     References
     ----------
@@ -111,7 +111,7 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
         )
 
     def fit(self, X: Any, y: Any, bootstrap: bool = False, **fit_kwargs: Any) -> Self:
-        """Fit the estimator on new data, and forget what was known.
+        """Fit the estimator on new data alone, without the training set so far.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class ActiveLearner(QueriesCrystals, _ModalLearner):
         if self.X_training is None:
             self.X_training, self.y_training = X, y
             return
-        # Both are stacked before either is set: what does not fit changes nothing.
+        # Both are stacked before either is set, so that an error changes neither.
         stacked = stack([self.X_training, X], "X"), stack([self.y_training, y], "y")
         self.X_training, self.y_training = stacked
 
@@ -244,7 +244,7 @@ class CommitteeRegressor(QueriesCrystals, _ModalCommittee):
 
 def _check_labels(estimator: BaseEstimator, X: Any, y: Any) -> None:
     if y is None:
-        raise ValueError("y is None, but crystals are taught with labels.")
+        raise ValueError("y is None, but crystals need labels.")
     if is_classifier(estimator):
         check_classes(y, len(X))
     else:

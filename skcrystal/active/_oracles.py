@@ -1,4 +1,4 @@
-"""What labels a crystal: known labels, or a calculator of energies."""
+"""Oracles, which label crystals: known labels, or a calculator of energies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..estimators.targets._targets import check_targets
 
 
 class SimulatedOracle:
-    """Labels known beforehand: for studies of what a strategy would have saved.
+    """Labels known beforehand, for studies of the labels that a strategy saves.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class CalculatorOracle:
     Parameters
     ----------
     calculator : ase.calculators.calculator.Calculator or callable
-        A calculator, or what makes a fresh one, ``calculator()``, for each crystal.
+        A calculator, or a function that makes one, ``calculator()``, for each crystal.
     properties : sequence of str, or mapping of names to functions
         Targets, in order. By name: ``"energy"`` (eV a cell), ``"energy_per_atom"``
         (eV/atom), ``"formation_energy_per_atom"`` (eV/atom, wants `references`),
@@ -152,9 +152,9 @@ class CalculatorOracle:
         Raises
         ------
         TypeError
-            If it is no crystal; a graph has lost its positions.
+            If it is not a crystal; a graph has no positions.
         RuntimeError
-            If relaxation does not end. Whatever the calculator raises is raised.
+            If relaxation does not end. Errors of the calculator are raised as they are.
         """
         if hasattr(crystal, "to_ase_atoms"):
             atoms = crystal.to_ase_atoms()
@@ -229,5 +229,5 @@ def ask(oracle: Any, row: int, pool: Sequence[Any]) -> NDArray[np.float64]:
         answer = oracle(getattr(pool, "iloc", pool)[row])
     labels = np.atleast_1d(np.asarray(answer, dtype=np.float64))
     if labels.ndim != 1 or np.isnan(labels).all() or np.isinf(labels).any():
-        raise ValueError(f"the oracle gave {answer!r}, which is no label.")
+        raise ValueError(f"the oracle gave {answer!r}, which is not a label.")
     return labels

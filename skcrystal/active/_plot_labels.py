@@ -1,4 +1,4 @@
-"""Pictures of labels: which were asked for, and how well they are predicted."""
+"""Plots of labels: which were queried, and how well they are predicted."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def _named(labels_pool: Any, wanted: Sequence[str] | None) -> pd.DataFrame:
     if hasattr(labels_pool, "columns"):
         if lost := [name for name in wanted or () if name not in pool]:
             raise ValueError(
-                f"target asks for {lost[0]!r}, but labels_pool has no such column; it "
+                f"target is {lost[0]!r}, but labels_pool has no such column; it "
                 f"has {[*pool]}."
             )
         return pool if wanted is None else pool[list(wanted)]
@@ -235,7 +235,7 @@ def _check_queries(queries: Any, n: int) -> dict[str, NDArray]:
         )
     if len(bad := rows[(rows < 0) | (rows >= n)]):
         raise ValueError(
-            f"queries asks for row {bad[0]}, but labels_pool has {n} rows; give the "
+            f"queries has row {bad[0]}, but labels_pool has {n} rows; give the "
             "labels of the whole pool, in the order in which the campaign had it."
         )
     if not framed or "cycle" not in queries:

@@ -1,4 +1,4 @@
-"""Pictures of campaigns: what labels bring, and how unsure models remain."""
+"""Plots of campaigns: errors by number of labels, and uncertainty of models."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def plot_learning_curves(
     ImportError
         If matplotlib is not installed.
     TypeError
-        If `results` is no DataFrame.
+        If `results` is not a DataFrame.
     ValueError
         If `metric` is unknown, `results` has no such column or only NaN there, or `ax`
         does not hold one axis for each architecture.
@@ -109,7 +109,7 @@ def plot_disagreement(
     ImportError
         If matplotlib is not installed.
     TypeError
-        If `results` is no DataFrame.
+        If `results` is not a DataFrame.
     ValueError
         If `results` has no such target, no strategy has standard deviations, or `ax`
         does not hold one axis for each architecture that has.
@@ -178,7 +178,7 @@ def _draw_curves(
 
 
 def _parts(results: pd.DataFrame, key: str) -> list[tuple[str, pd.DataFrame]]:
-    """Rows of each architecture or strategy; all of them if there is no such column."""
+    """Rows of each architecture or strategy; all of them without such a column."""
     if key not in results:
         return [("", results)]
     groups = results.groupby(key, sort=False, observed=True)

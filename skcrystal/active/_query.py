@@ -1,4 +1,4 @@
-"""What learners and committees share: queries that take crystals, lessons that fail."""
+"""Queries and training shared by learners and committees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .strategies._surrogate import embed
 
 
 class QueriesCrystals:
-    """What learners and committees share."""
+    """Queries and training shared by learners and committees."""
 
     query_strategy: Callable
     _random: Any = None
@@ -46,7 +46,7 @@ class QueriesCrystals:
         instances
             The crystals themselves, in the form of `X_pool`.
         scores : ndarray of shape (n_instances,), or None
-            Only with `return_metrics`; None if the strategy tells none.
+            Only with `return_metrics`; None if the strategy returns none.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class QueriesCrystals:
 
         Notes
         -----
-        What the strategy raises is raised. It may return indices, or indices and
+        Errors of the strategy are raised. It may return indices, or indices and
         scores.
         """
         if "random_state" not in query_kwargs and _draws(self.query_strategy):
@@ -85,7 +85,7 @@ class QueriesCrystals:
         only_new: bool = False,
         **fit_kwargs: Any,
     ) -> None:
-        """Add labelled crystals to what is known, and train again.
+        """Add labelled crystals to the training set, and train again.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class QueriesCrystals:
 
         Notes
         -----
-        If they do not fit to what is known, or training fails, they are not added.
+        If they do not fit the training set, or training fails, they are not added.
         """
         learners = getattr(self, "learner_list", [self])
         known = [(learner.X_training, learner.y_training) for learner in learners]
@@ -132,7 +132,7 @@ def _draws(strategy: Callable) -> bool:
         parameter = inspect.signature(strategy).parameters.get("random_state")
     except (TypeError, ValueError):  # built in C
         return False
-    # functools.partial leaves what it sets as a default
+    # functools.partial shows the arguments it sets as defaults
     return parameter is not None and (
         parameter.default is None or parameter.default is parameter.empty
     )

@@ -1,4 +1,4 @@
-"""What every loader returns."""
+"""Bunches, as every loader returns them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def make_bunch(
         A column "formula" is taken as the groups; without one it is added, with
         reduced formulas.
     target_names : sequence of str
-        Columns that are targets; empty, if nothing is labelled.
+        Columns that are targets; empty without labels.
     DESCR : str
-        What the data are, with units, source and limits.
+        Description of the data, with units, source and limits.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
@@ -89,9 +89,6 @@ def reduced_formula(structure: Structure) -> str:
     return structure.composition.element_composition.reduced_formula
 
 
-# What checks of data look at: crystals, their names, their labels.
-
-
 class LabelledCrystals(NamedTuple):
     """Crystals of a data set, or a plain list of them."""
 
@@ -108,7 +105,7 @@ def labelled_crystals(crystals: Bunch | Sequence[IStructure]) -> LabelledCrystal
     TypeError
         If there are no pymatgen Structures in it.
     ValueError
-        If there is nothing in it.
+        If it is empty.
     """
     bunch = crystals if isinstance(crystals, Bunch) else Bunch(data=crystals)
     check_sequence(bunch.data)

@@ -68,16 +68,16 @@ def fetch_cgcnn_checkpoint(
 ) -> Bunch:
     """Download weights of the original CGCNN, once.
 
-    Files are kept, and checked against their SHA-256 at each call.
+    Files are cached, and checked against their SHA-256 at each call.
 
     Parameters
     ----------
     name : str, default="formation-energy-per-atom"
-        What the weights predict: "formation-energy-per-atom" in eV/atom, "band-gap" or
-        "efermi" (Fermi energy) in eV, or "semi-metal-classification", whether a crystal
-        is a metal.
+        Property that the weights predict: "formation-energy-per-atom" in eV/atom,
+        "band-gap" or "efermi" (Fermi energy) in eV, or "semi-metal-classification",
+        whether a crystal is a metal.
     data_home : str or Path, optional
-        Folder in which files are kept; by default the user's cache folder, in
+        Folder in which files are cached; by default the user's cache folder, in
         ``skcrystal/cgcnn``.
 
     Returns
@@ -88,15 +88,15 @@ def fetch_cgcnn_checkpoint(
         atom_init : Path
             The element vectors that they were trained with.
         DESCR : str
-            Where they come from, and what they predict.
+            Source of the weights, and the property that they predict.
 
     Raises
     ------
     ValueError
         If there are no weights of that name.
     OSError
-        If a file cannot be downloaded, or comes damaged. The message says from where
-        and to where to copy it by hand.
+        If a file cannot be downloaded, or comes damaged. The message gives its address
+        and where to copy it to by hand.
     """
     if name not in _PREDICTS:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Crystals in a folder of files, with labels in a table beside them."""
+"""Crystals in a folder of files, with labels in a table of the same folder."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_cif_folder(
     id_prop : str or None, default="id_prop.csv"
         The table in the folder. None reads crystals alone.
     errors : {"raise", "skip"}, default="raise"
-        What to do about files that cannot be read and ids without a file: raise one
+        How to treat files that cannot be read and ids without a file: raise one
         error that lists them, or leave them out and warn.
     disordered : {"error", "keep"}, default="error"
         Whether a crystal with partial occupancies counts as one that cannot be read:
@@ -67,7 +67,7 @@ def read_cif_folder(
     verbose : bool or int, default=False
         Whether to show a progress bar.
     cache : str or Path, optional
-        Folder in which to keep what was made of each file, by its content: reading
+        Cache folder for the crystal of each file, by its content: reading
         again then takes a fraction of the time.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -81,19 +81,19 @@ def read_cif_folder(
         data : list (or Series) of n pymatgen Structures, in the order of the table.
         target : ndarray (or DataFrame) of shape (n,) or (n, n_targets)
             In the table's units. NaN where missing; None without a table. A single
-            column of words is kept as classes.
+            column of words holds classes.
         target_names : list of str
         groups : ndarray of shape (n,)
             Reduced formulas.
         frame : DataFrame
             Labels, structures and formulas, indexed by id. Ids are text: "007" and
-            "NaN" stay what they are.
+            "NaN" stay as they are.
         failed_ : dict
             Why a crystal was left out, by id.
         remarks_ : dict
-            What pymatgen had to guess or mend in a file, by id.
+            Guesses and repairs of pymatgen in a file, by id.
         ignored_ : list of str
-            Files of crystals without a row in the table, of which a warning tells.
+            Files of crystals without a row in the table, named in a warning.
         DESCR : str
     (data, target) : tuple
         If `return_X_y`.
@@ -102,9 +102,9 @@ def read_cif_folder(
     ------
     ValueError
         If files cannot be read or have no row and ``errors="raise"``, if an id stands
-        twice, if there is no crystal, or a label is no number.
+        twice, if there is no crystal, or a label is not a number.
     FileNotFoundError
-        If there is no such folder, or not the table.
+        If the folder or the table does not exist.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def read_cif_folder(
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}.")
+        raise FileNotFoundError(f"the folder {folder} does not exist.")
     files = _files(folder)
     table = read_id_prop(folder, id_prop, targets, files)
     names = [] if table is None else list(table.columns)
@@ -191,7 +191,7 @@ def read_id_prop(
     targets: str | Sequence[str] | None,
     ids: Collection[str],
 ) -> pd.DataFrame | None:
-    """Labels as text, by id; None, if there is no table.
+    """Labels as text, by id; None without a table.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def _path(folder: Path, id_prop: str | None) -> Path | None:
     others = sorted(file.name for file in folder.glob("*.csv"))
     if id_prop != "id_prop.csv" or others:
         raise FileNotFoundError(
-            f"there is no {id_prop} in {folder} (tables there: {others}); set "
+            f"{folder} has no {id_prop} (tables there: {others}); set "
             "`id_prop` to the file with labels, or to None to read crystals alone."
         )
     return None

@@ -1,4 +1,4 @@
-"""Files from elsewhere, kept in a folder and checked at each call."""
+"""Download of files into a cache folder, checked at each call."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def download(
     url : str
         Where it is published.
     path : Path
-        Where it is kept. A file that fails a check is fetched again.
+        Path in the cache. A file that fails a check is fetched again.
     sha256 : str, optional
         Checksum of the file.
     check : callable, optional
-        Reads the file, and raises a ValueError if it is not what it should be: for
+        Reads the file, and raises a ValueError if its content is not as expected: for
         files whose checksum is not known, but whose content is.
 
     Returns
@@ -39,7 +39,7 @@ def download(
     Raises
     ------
     OSError
-        If the file cannot be had. The message says from where and to where to copy it
+        If the file cannot be had. The message gives its address and where to copy it to
         by hand.
     """
     import pooch
@@ -69,5 +69,5 @@ def download(
         raise OSError(
             f"{path.name} could not be downloaded. Try again, or copy {url} to {path} "
             f"by hand. ({error})"
-        ) from None  # pages of what urllib3 met on the way say nothing more
+        ) from None  # urllib3's chain of errors adds pages without information
     return path

@@ -17,15 +17,15 @@ from tqdm.auto import tqdm
 from ._bunch import make_bunch
 from ._download import download
 from ._json_stream import JsonStream
-from ._labels import NumberColumns
-from .parsing._records import Arrays, kept, pack_records, unpack_records
+from ._labels import NumericColumns
+from .parsing._records import Arrays, cached_arrays, pack_records, unpack_records
 
 _URL = "https://ndownloader.figshare.com/files/"
 _JARVIS_TARGETS = ("formation_energy_peratom", "optb88vdw_bandgap")
 
 
 class _Set(NamedTuple):
-    """What is published of a data set."""
+    """Published facts of a data set."""
 
     number: int  # of the file at figshare
     member: str  # the file in the zip; with ".zip", the file here
@@ -39,7 +39,7 @@ _BULK = "Bulk crystals of JARVIS-DFT, relaxed by OptB88vdW, as of {}"
 _LAYERS = "Layers of JARVIS-DFT, relaxed by OptB88vdW, as of {}"
 # Names, numbers and members are those of jarvis-tools 2026.6.12, jarvis/db/figshare.py,
 # numbers of crystals those of its documentation, docs/databases.md. No checksums are
-# known to be published. What is checked is that the zip is whole, by its own checksums,
+# known to be published. The check is that the zip is whole, by its own checksums,
 # and holds that member with about so many crystals, names and default targets.
 _SETS = {
     "dft_3d_2021": _Set(
@@ -74,7 +74,7 @@ _DESCR = """\
 
 {about}: {n:,} crystals.
 
-Targets: {targets}. NaN where the file says "na": it was not computed. `frame` has every
+Targets: {targets}. NaN where the file has "na", not computed. `frame` has every
 column of numbers, among them, where the set has them
 
 formation_energy_peratom, ehull    eV/atom, by OptB88vdW
@@ -112,7 +112,7 @@ def fetch_jarvis(
     Files and names are those of jarvis-tools [1]_.
 
     ============  ========  ==============================================
-    Name          Crystals  What
+    Name          Crystals  Content
     ============  ========  ==============================================
     dft_3d_2021     55,723  bulk crystals, with which most published
                             figures were made
@@ -123,15 +123,15 @@ def fetch_jarvis(
     megnet          69,239  Materials Project of 2018, PBE labels
     ============  ========  ==============================================
 
-    The first call parses the file, one crystal at a time, and keeps what it made beside
-    the file. No checksums of the files are published: they are taken if the zip is
-    whole and holds about as many crystals as it should, with names and targets.
+    The first call parses the file, one crystal at a time, and caches the crystals
+    beside the file. No checksums of the files are published: they are taken if the zip
+    is whole and holds about as many crystals as it should, with names and targets.
 
     Parameters
     ----------
     name : str, default="dft_3d_2021"
-        Name of the data set. "dft_3d" and "dft_2d" are what jarvis-tools 2026.6 calls
-        so; earlier versions of it meant earlier files.
+        Name of the data set. "dft_3d" and "dft_2d" have the meaning of
+        jarvis-tools 2026.6; in its earlier versions they meant earlier files.
     target : str or sequence of str, optional
         Columns of the file, any that hold numbers; by default
         "formation_energy_peratom" in eV/atom and "optb88vdw_bandgap" in eV, of "megnet"
@@ -140,7 +140,7 @@ def fetch_jarvis(
         Whether to leave out crystals of which a target was not computed. Otherwise
         it is NaN.
     data_home : str or Path, optional
-        Folder in which files are kept; by default the user's cache folder, in
+        Folder in which files are cached; by default the user's cache folder, in
         ``skcrystal/jarvis``.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -170,10 +170,10 @@ def fetch_jarvis(
     Raises
     ------
     ValueError
-        If there is no such data set or column.
+        If the data set or the column is unknown.
     OSError
-        If the file cannot be downloaded, or is another. The message says from where
-        and to where to copy it by hand.
+        If the file cannot be downloaded, or is another. The message gives its address
+        and where to copy it to by hand.
 
     References
     ----------
@@ -190,7 +190,7 @@ def fetch_jarvis(
 
     def read(path: Path) -> Arrays:
         digest = pooch.file_hash(str(path))
-        return kept(
+        return cached_arrays(
             folder / f"{published.member.removesuffix('.json')}.npz",
             digest,
             lambda: _parse(path, published, verbose),
@@ -226,7 +226,7 @@ def _targets(
     for column in targets:
         if column not in columns:
             raise ValueError(
-                f"target={column!r} is no column of numbers; there are "
+                f"target={column!r} is not a column of numbers; there are "
                 f"{', '.join(columns)}."
             )
     if not targets:
@@ -244,9 +244,9 @@ def _frame(arrays: Arrays) -> pd.DataFrame:
 
 
 def _parse(path: Path, published: _Set, verbose: bool) -> Arrays:
-    """Read a zip; a ValueError, if it is not whole or not what it should be."""
+    """Read a zip; a ValueError, if it is damaged or another file."""
     names: list[str] = []
-    columns = NumberColumns()
+    columns = NumericColumns()
 
     def crystals(rows: Iterator[Any]) -> Iterator[Any]:
         for row in tqdm(
@@ -268,7 +268,7 @@ def _parse(path: Path, published: _Set, verbose: bool) -> Arrays:
         ):
             arrays = pack_records(crystals(JsonStream(text).items()))
             text.read()  # to the end, where the checksum is compared
-    # What a broken zip, broken JSON or another content raise
+    # Errors of a broken zip, broken JSON or another content
     except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise ValueError(f"{path.name} is not {published.member}: {error}") from error
     off = abs(len(names) - published.n_crystals)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 _PIECE = 1 << 22  # characters read at a time; crystals take a thousandth of it
-_ENDS = tuple(" \t\r\n,:]}")  # what may follow a value
+_ENDS = tuple(" \t\r\n,:]}")  # characters that may follow a value
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -23,7 +23,7 @@ class JsonStream:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._text, self._at = "", 0  # what was read last, and how far it was used
+        self._text, self._at = "", 0  # text read last, and how far it was used
         self._decode = json.JSONDecoder().raw_decode
 
     def value(self) -> Any:
@@ -79,7 +79,7 @@ class JsonStream:
         return found
 
     def _next(self) -> str:
-        """First character that is not blank, or nothing at the end of the text."""
+        """First character that is not blank, or an empty string at the end."""
         while True:
             blank = _BLANK.match(self._text, self._at)
             self._at = blank.end() if blank else self._at

@@ -22,12 +22,12 @@ def with_labels(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     frame : DataFrame
         Entries of any kind: text, numbers, None.
     names : sequence of str
-        Its columns with labels. One alone may hold classes, which are kept as they are.
+        Its columns with labels. One alone may hold classes, which stay as they are.
 
     Raises
     ------
     ValueError
-        If a label is no number, or infinite. The message has its column and row.
+        If a label is not a number, or infinite. The message has its column and row.
     """
     for name in names:
         column = frame[name]
@@ -40,7 +40,7 @@ def with_labels(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         if wrong:
             value = column.iloc[wrong[0]]
             raise ValueError(
-                f"column {name!r}, row {frame.index[wrong[0]]!r}: {value!r} is no "
+                f"column {name!r}, row {frame.index[wrong[0]]!r}: {value!r} is not a "
                 f"number ({len(wrong)} such entries). Leave missing labels empty; "
                 "classes in words may only be a target by themselves."
             )
@@ -53,7 +53,7 @@ def with_labels(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _assigned(frame: pd.DataFrame, name: Any, column: Any) -> pd.DataFrame:
-    """A table with another column; unlike `assign`, whatever kind of name it has."""
+    """A table with another column; unlike `assign`, any kind of name works."""
     frame = frame.copy(deep=False)
     frame[name] = column
     return frame
@@ -120,7 +120,7 @@ def _check_finite(column: pd.Series) -> None:
         )
 
 
-class NumberColumns:
+class NumericColumns:
     """Collects the columns of rows that hold numbers, or text of numbers.
 
     Any other text ("na", for not available) is NaN. So are "nan" and "inf", which are

@@ -19,12 +19,12 @@ from tqdm.auto import tqdm
 from ._bunch import make_bunch
 from ._download import download
 from ._json_stream import JsonStream
-from .parsing._records import Arrays, kept, pack_records, unpack_records
+from .parsing._records import Arrays, cached_arrays, pack_records, unpack_records
 
 _URL = "https://ml.materialsproject.org/projects/"
 
 
-# What matbench's validation file says of its folds
+# Facts of the folds in matbench's validation file
 _SEED = 18012019
 _DESCR = """\
 {name}, of Matbench v0.1
@@ -55,7 +55,7 @@ def fetch_matbench(
     """Download a task of Matbench v0.1, once.
 
     The nine tasks that predict from crystals [1]_, with their official folds. Files
-    are kept and checked against their SHA-256 at each call.
+    are cached and checked against their SHA-256 at each call.
 
     ============  ========  ===============================================
     Task          Crystals  Target
@@ -71,9 +71,9 @@ def fetch_matbench(
     phonons          1,265  highest peak of the phonon spectrum in 1/cm
     ============  ========  ===============================================
 
-    The first call parses the file, one crystal at a time, and keeps what it made beside
-    the file. That is quick enough for one core: 32,000 Materials Project cells of 26
-    atoms took 4 s, and making Structures of them, which every call does, 10 s. As
+    The first call parses the file, one crystal at a time, and caches the crystals
+    beside the file. That is quick enough for one core: 32,000 Materials Project cells
+    of 26 atoms took 4 s, and making Structures of them, which every call does, 10 s. As
     Structures they take 0.6 GB, so "mp_e_form" takes some 2.5 GB.
 
     Parameters
@@ -81,7 +81,7 @@ def fetch_matbench(
     task : str, default="matbench_perovskites"
         Name of the task, with or without ``matbench_``.
     data_home : str or Path, optional
-        Folder in which files are kept; by default the user's cache folder, in
+        Folder in which files are cached; by default the user's cache folder, in
         ``skcrystal/matbench``.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -114,10 +114,10 @@ def fetch_matbench(
     Raises
     ------
     ValueError
-        If there is no such task, or it has compositions instead of crystals.
+        If the task is unknown, or has compositions instead of crystals.
     OSError
-        If the file cannot be downloaded, or comes damaged. The message says from where
-        and to where to copy it by hand.
+        If the file cannot be downloaded, or comes damaged. The message gives its
+        address and where to copy it to by hand.
 
     References
     ----------
@@ -131,21 +131,21 @@ def fetch_matbench(
     folder = Path(data_home or pooch.os_cache("skcrystal") / "matbench")
     file, sha256 = f"{name}.json.gz", TASKS[name].sha256
     path = download(_URL + file, folder / file, sha256=sha256)
-    arrays = kept(
+    arrays = cached_arrays(
         folder / f"{name}.npz", sha256, lambda: _parse(path, TASKS[name], verbose)
     )
     return _bunch_of(arrays, name, return_X_y=return_X_y, as_frame=as_frame)
 
 
 def read_matbench(path: str | PathLike, task: str, *, verbose: bool = False) -> Bunch:
-    """Read a file of the form that Matbench publishes, whatever crystals it holds.
+    """Read a file of the form that Matbench publishes, with any crystals.
 
     Parameters
     ----------
     path : str or Path
         A ``json.gz`` file.
     task : str
-        The task that it stands for, which says what its target is.
+        The task that it stands for, which decides on the target.
     verbose : bool, default=False
         Whether to show how far parsing is.
 
@@ -157,7 +157,7 @@ def read_matbench(path: str | PathLike, task: str, *, verbose: bool = False) -> 
     Raises
     ------
     ValueError
-        If it is no such file.
+        If it is not such a file.
     """
     name = task_name(task)
     return _bunch_of(_parse(Path(path), TASKS[name], verbose), name)
@@ -206,7 +206,7 @@ def _bunch_of(arrays: Arrays, name: str, **form: bool) -> Bunch | tuple[Any, Any
 
 
 def _parse(path: Path, task: Task, verbose: bool) -> Arrays:
-    """Read crystals and target; a ValueError, if that is not what the file holds."""
+    """Read crystals and target; a ValueError, if the file holds something else."""
     columns, arrays, values = None, None, []
 
     def crystals(rows: Iterator[Any]) -> Iterator[Any]:
@@ -232,7 +232,9 @@ def _parse(path: Path, task: Task, verbose: bool) -> Arrays:
                 else:
                     stream.value()
     except (ValueError, TypeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no whole file of Matbench: {error}") from error
+        raise ValueError(
+            f"{path} is not a complete file of Matbench: {error}"
+        ) from error
     if arrays is None or columns is None or set(columns) != {"structure", task.column}:
         raise ValueError(
             f"{path} has the columns {columns}, not 'structure' and {task.column!r}."
@@ -241,11 +243,8 @@ def _parse(path: Path, task: Task, verbose: bool) -> Arrays:
     return {**arrays, "target": np.array(values, dtype=dtype)}
 
 
-# What is published of the tasks of Matbench v0.1 that give crystals.
-
-
 class Task(NamedTuple):
-    """What is published of a task."""
+    """Published facts of a task."""
 
     column: str  # the target's name in the file
     unit: str
@@ -348,8 +347,8 @@ def task_name(task: str) -> str:
     if name in TASKS:
         return name
     if name in _WITHOUT_CRYSTALS:
-        what = "has compositions and no crystals, which graphs are made of"
+        reason = "has compositions and no crystals, which graphs are made of"
     else:
-        what = "is no task of Matbench v0.1"
+        reason = "is not a task of Matbench v0.1"
     known = ", ".join(key.removeprefix("matbench_") for key in TASKS)
-    raise ValueError(f"task={task!r} {what}; those with crystals are {known}.")
+    raise ValueError(f"task={task!r} {reason}; those with crystals are {known}.")

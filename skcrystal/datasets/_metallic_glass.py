@@ -16,15 +16,15 @@ from pymatgen.core import Lattice, Structure
 from sklearn.utils import Bunch
 
 from ._download import download
-from ._safe_pickle import read_arrays
+from ._safe_pickle import safe_unpickle_arrays
 
 _URL = (
     "https://raw.githubusercontent.com/haoyuli02/SymGNN/"
     "ba243bb2dc2514a0c7cd3f9ab1a9e43c9a2fdb4a/datasets/raw_data/"
 )
-# The published files come without checksums, so what is checked is what they hold:
+# The published files come without checksums, so the check is of their content:
 # these are SHA-256 of `_digest`, of a copy of the arrays that was made when the files
-# were first read. They tell another content, not another file of equal content.
+# were first read. They detect another content, not another file of equal content.
 _CONTENT = {
     "train0": "661d0600212e314565c034b19d000b8c0cccb4894c578f904d01dcca4504e903",
     "train1": "b11e593cfe7d8076ce5afc878c5697ef61b060ba8bc6cff95ae066ae401eec0c",
@@ -58,7 +58,7 @@ Energy barriers of the atoms of Cu64Zr36 metallic glass
 
 Seven configurations of 8,000 atoms ("train0" to "train6") and two of 3,000 ("test0",
 "test1") in periodic boxes of about 50 and 36 Å. Each atom has a label: its energy
-barrier in eV, the mean over what it takes to move from the basin where it is to the
+barrier in eV, the mean energy to move from the basin where it is to the
 neighbouring ones, found by activation-relaxation (ARTn) in classical simulations.
 
 Energy barrier (eV): train 1.61 ± 0.34 (0.40 to 3.12), test 1.80 ± 0.32 (0.67 to 2.98).
@@ -69,7 +69,7 @@ value `von`, whose units are not stated. Correlations of the barrier with them a
 Limits
 - train0 and train1 are almost the same configuration (median distance of their atoms
   0.02 Å), and yet their barriers correlate at only 0.78 and differ by 0.16 eV on
-  average: a rough floor of what a model of structure can reach. train5 and train6 are
+  average: a rough floor of the error of a model of structure. train5 and train6 are
   one sample before and after a deformation. Such pairs share a number in `groups`:
   split by it.
 - Mean barriers differ between configurations (1.29 to 1.85 eV), by how the glass was
@@ -125,17 +125,17 @@ def fetch_metallic_glass(
     """Download energy barriers of atoms in Cu64Zr36 metallic glass, once.
 
     A label an atom: 56,000 in seven configurations to train on, 6,000 in two to test
-    on [1]_. Files are kept, and what they hold is checked at each call. They are
+    on [1]_. Files are cached, and their content is checked at each call. They are
     pickles, which are read without letting them run anything.
 
-    Split by `groups`: two pairs of configurations are alike.
+    Split by `groups`: two pairs of configurations are nearly equal.
 
     Parameters
     ----------
     subset : {"all", "train", "test"}, default="all"
         Which configurations.
     data_home : str or Path, optional
-        Folder in which files are kept; by default the user's cache folder, in
+        Folder in which files are cached; by default the user's cache folder, in
         ``skcrystal/metallic-glass``.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -152,7 +152,7 @@ def fetch_metallic_glass(
         names : list of str
             The configurations: "train0" to "train6", "test0", "test1".
         groups : ndarray of shape (n,)
-            Configurations that are alike have equal numbers.
+            Configurations that are nearly equal have equal numbers.
         frame : DataFrame
             A row an atom: configuration, site, element, energy barrier, potential
             energy in eV, pressure and von Mises value.
@@ -164,7 +164,7 @@ def fetch_metallic_glass(
     Raises
     ------
     ValueError
-        If there is no such subset.
+        If the subset is unknown.
     OSError
         If a file cannot be downloaded, or holds something else. The message says from
         where and to where to copy it by hand.
@@ -195,13 +195,13 @@ def fetch_metallic_glass(
 
 
 def bunch_of(arrays: Mapping[str, NDArray]) -> Bunch:
-    """What `fetch_metallic_glass` returns, of the configurations there are.
+    """Result of `fetch_metallic_glass`, from the configurations of a subset.
 
     Parameters
     ----------
     arrays : mapping of str to ndarray
         ``"<configuration>_<array>"``: box lengths in Å (3,), positions in Å (N, 3),
-        types (N,), and what there is per atom (N,).
+        types (N,), and values per atom (N,).
 
     Returns
     -------
@@ -232,7 +232,7 @@ def bunch_of(arrays: Mapping[str, NDArray]) -> Bunch:
 
 def _read(path: Path, name: str) -> dict[str, NDArray]:
     """Arrays of one configuration; a ValueError if they are not the published ones."""
-    published: Mapping[str, Any] = read_arrays(path)
+    published: Mapping[str, Any] = safe_unpickle_arrays(path)
     arrays = {}
     for key, (dtype, shape) in _ARRAYS.items():
         there = _PUBLISHED_NAMES.get(key, key)

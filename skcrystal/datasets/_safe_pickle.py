@@ -1,4 +1,4 @@
-"""Pickles that hold arrays, read without running what else they may hold."""
+"""Reader of pickled arrays that runs no code of the file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def read_arrays(path: Path) -> dict[str, NDArray]:
+def safe_unpickle_arrays(path: Path) -> dict[str, NDArray]:
     """Read the arrays of numbers in a pickled dict.
 
-    A pickle is a program: `pickle.load` runs whatever it names. Here it may name
-    nothing but what puts numpy arrays together.
+    A pickle is a program: `pickle.load` runs any function that it names. Here it
+    may name only the functions that rebuild numpy arrays.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ _ADMITTED = {
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Admits numpy's arrays and their types, as what stands for them here."""
+    """Unpickler that admits numpy's arrays and their types alone."""
 
     def find_class(self, module: str, name: str) -> Any:
         try:

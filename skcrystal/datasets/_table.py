@@ -36,7 +36,7 @@ def read_table(
 
     The column holds CIF or POSCAR text, dictionaries of pymatgen's or JARVIS's form (or
     their JSON), ASE Atoms or Structures, as matminer's tables do; forms are recognised
-    by what is there.
+    by its content.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def read_table(
         Column that names the crystals; it becomes the index. By default the index of
         the DataFrame, or row numbers from 0.
     errors : {"raise", "skip"}, default="raise"
-        What to do about crystals that cannot be read: raise one error that lists them,
+        How to treat crystals that cannot be read: raise one error that lists them,
         or leave them out and warn.
     disordered : {"error", "keep"}, default="error"
         Whether a crystal with partial occupancies counts as one that cannot be read:
@@ -63,7 +63,7 @@ def read_table(
     verbose : bool or int, default=False
         Whether to show a progress bar.
     cache : str or Path, optional
-        Folder in which to keep what was made of each text: reading again then takes a
+        Cache folder for the crystal of each text: reading again then takes a
         fraction of the time.
     return_X_y : bool, default=False
         Return ``(data, target)`` instead of a Bunch.
@@ -77,7 +77,7 @@ def read_table(
         data : list (or Series) of n pymatgen Structures
         target : ndarray (or DataFrame) of shape (n,) or (n, n_targets)
             In the table's units. NaN where missing; None without `targets`. A single
-            target in words or truth values is kept as classes; beside others, truth
+            target in words or truth values holds classes; among several targets, truth
             values are 1 and 0.
         target_names : list of str
         groups : ndarray of shape (n,)
@@ -88,7 +88,7 @@ def read_table(
         failed_ : dict
             Why a crystal was left out, by id.
         remarks_ : dict
-            What pymatgen had to guess or mend, by id.
+            Guesses and repairs of pymatgen, by id.
         DESCR : str
     (data, target) : tuple
         If `return_X_y`.
@@ -96,8 +96,9 @@ def read_table(
     Raises
     ------
     ValueError
-        If there is no such column, crystals cannot be read and ``errors="raise"``, an
-        id stands twice, or a label is no number; the message has column, row and value.
+        If a column is missing, crystals cannot be read and ``errors="raise"``, an
+        id stands twice, or a label is not a number; the message has column, row and
+        value.
     ImportError
         If a parquet file is given and pyarrow is not installed.
 
@@ -172,9 +173,6 @@ def _row_name(name: Any) -> str:
     return name if isinstance(name, str) else f"row {name}"
 
 
-# Files with tables, as DataFrames whose text is what the file has.
-
-
 _PACKED = {".gz", ".bz2", ".xz"}
 
 
@@ -186,7 +184,7 @@ def read_table_file(
     Parameters
     ----------
     path : str or Path
-        Its ending says what it is.
+        Its ending decides on the format.
     id_column, structure_column : str
         Columns that stay text.
 
@@ -212,7 +210,7 @@ def read_table_file(
         lines = read_text(path).splitlines()
         return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
     raise ValueError(
-        f"{path}: the ending says nothing known; it may be .csv, .tsv, .json, .jsonl "
+        f"{path}: the ending is unknown; it may be .csv, .tsv, .json, .jsonl "
         "(each also packed with .gz, .bz2 or .xz) or .parquet."
     )
 
@@ -225,7 +223,7 @@ def _read_csv(path: Path, kind: str, texts: set[str | None]) -> pd.DataFrame:
         frame = pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False)
     except ValueError as error:  # of pandas' parser, which does not know the file
         raise ValueError(
-            f"{path} is no table with {separator!r} between columns: "
+            f"{path} is not a table with {separator!r} between columns: "
             f"{str(error).strip()}"
         ) from error
     for name in frame.columns:
@@ -264,7 +262,7 @@ def _frame_of_json(content: Any, path: Path) -> pd.DataFrame:
     if isinstance(content, list):
         return pd.DataFrame(content)
     if isinstance(content, dict):
-        if content.get("@class") == "DataFrame":  # monty keeps pandas' JSON as text
+        if content.get("@class") == "DataFrame":  # monty writes pandas' JSON as text
             content = content["data"]
             content = json.loads(content) if isinstance(content, str) else content
         if {"columns", "data"} <= set(content):
@@ -280,6 +278,6 @@ def _frame_of_json(content: Any, path: Path) -> pd.DataFrame:
             rows = [{k: v.get(i) for k, v in content.items()} for i in index]
             return pd.DataFrame(rows, index=index)
     raise ValueError(
-        f"{path}: this JSON is no table: a list of records, or columns and data, are "
-        "expected."
+        f"{path}: this JSON is not a table: a list of records, or columns and data, "
+        "are expected."
     )

@@ -16,27 +16,27 @@ from ..utils._validation import Interval, StrOptions
 
 
 class SharedParameters(Declaring, BaseEstimator):
-    """What every architecture can be told: stored, with the values each may take.
+    """Parameters of every architecture, with the values that each may take.
 
     Parameters
     ----------
     dropout : float, default=0.0
         Probability of dropping a feature in the head.
     dropout_conv : float, default=0.0
-        Probability of dropping a feature in each layer of message passing, for all
-        atoms of a crystal alike. ``predict(return_std=True)`` then takes
+        Probability of dropping a feature in each layer of message passing, the same
+        for all atoms of a crystal. ``predict(return_std=True)`` then takes
         `n_mc_samples` times as long as a plain prediction.
     norm : {"layer", "batch"} or None, default=None
         How features of atoms are normalised: each atom's by themselves, or each feature
         over the atoms that pass through the network at once (of 30,000 edges on a CPU,
         or one crystal) and in predictions by a mean over the training set. The latter
-        brings out what tells apart atoms in much the same surroundings, such as those
-        of a glass, and needs steps of many atoms, of which all count alike whatever
-        their `sample_weight`. None is "batch" for targets of atoms in crystals of 100
-        atoms or more on average, else "layer"; with a network to start from, what that
-        has.
+        brings out small differences between similar surroundings, such as those of a
+        glass, and needs steps of many atoms, which all count the same for any
+        `sample_weight`. None is "batch" for targets of atoms in crystals of 100
+        atoms or more on average, else "layer"; with a network to start from, that
+        network's.
     n_mc_samples : int, default=20
-        Thinned networks that ``predict(return_std=True)`` draws, with either dropout.
+        Monte Carlo samples of ``predict(return_std=True)``, with either dropout.
     max_epochs : int, default=100
         Passes over the training set; at most, with `early_stopping`.
     batch_size : int, default=64
@@ -54,21 +54,21 @@ class SharedParameters(Declaring, BaseEstimator):
     gradient_clip : float or None, default=1.0
         Largest norm of a gradient; None does not clip.
     ema_decay : float or None, default=None
-        Decay a step, such as 0.99, of an exponential moving average of the weights. It
-        is validated and kept in place of the last weights, which training goes on
-        from. It looks back over about ``1 / (1 - ema_decay)`` steps, and at most over
-        a ninth of those made. None takes no average.
+        Decay a step, such as 0.99, of an exponential moving average of the weights. The
+        average is validated and is the fitted network; training goes on from the raw
+        weights. It looks back over about ``1 / (1 - ema_decay)`` steps, and at most
+        over a ninth of those made. None takes no average.
     early_stopping : bool, default=False
-        Hold back a part of the training set, whole formulas at a time; stop when its
-        loss has not improved for `n_iter_no_change` epochs and restore the best
+        Split a validation set off the training set, whole formulas at a time; stop when
+        its loss has not improved for `n_iter_no_change` epochs and restore the best
         weights.
     validation_fraction : float, default=0.1
-        The part held back.
+        Fraction of the training set taken as validation set.
     n_iter_no_change : int, default=20
         Epochs to wait for an improvement.
     warm_start : bool or "trunk", default=False
         Let `fit` go on from the last state, with its scaling of targets; or from the
-        trunk of it, all that lies below the head, with a new head for whatever targets
+        trunk of it, all that lies below the head, with a new head for the targets that
         `y` has now.
     pretrained : str, path, FrozenEstimator or None, default=None
         Start from the trunk of this model, with a new head: one that `save_pretrained`
@@ -78,8 +78,8 @@ class SharedParameters(Declaring, BaseEstimator):
         state of `warm_start`, it outlives ``clone``, and so works in cross-validation.
     freeze : {"trunk", None}, default=None
         Train the head alone, on the trunk of `pretrained` or of the last fit. Takes
-        half the time; best with few labels of what the trunk was trained for, or of
-        what is near to that.
+        half the time; best with few labels of the property that the trunk was trained
+        for, or of a related one.
     device : str or torch.device, default="auto"
         Where to compute; "auto" takes a CUDA device if there is one.
     data_parallel : bool, default=False
@@ -89,7 +89,7 @@ class SharedParameters(Declaring, BaseEstimator):
     callbacks : list or None, default=None
         skorch callbacks, copied before use.
     random_state : int, RandomState or None, default=None
-        Decides initial weights, order of batches, dropout and the part held back.
+        Decides initial weights, order of batches, dropout and the validation split.
     verbose : int, default=0
         Whether to print a line an epoch.
 
@@ -195,7 +195,7 @@ class SharedParameters(Declaring, BaseEstimator):
     verbose: int = 0
 
     def _get_architecture(self) -> dict[str, Any]:
-        """Parameters that make the network what it is."""
+        """Parameters that define the network."""
         return {
             name: value
             for name, value in self.get_params(deep=False).items()

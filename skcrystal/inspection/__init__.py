@@ -1,4 +1,4 @@
-"""What predictions rest on: which atoms, which neighbours, which rings of them."""
+"""Explanations of predictions by atoms, neighbours and rings of them."""
 
 from ..utils._lazy import attach_stub
 

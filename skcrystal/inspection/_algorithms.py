@@ -12,17 +12,17 @@ from torch_geometric.explain import Explanation, GNNExplainer
 from torch_geometric.explain.algorithm import ExplainerAlgorithm
 from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 
-# Points of the path lie close where it starts: layers that normalise what an atom hears
-# take a whisper for a voice, and change within the first hundredth.
+# Points of the path lie close where it starts: layers that normalise aggregated
+# messages take a whisper for a voice, and change within the first hundredth.
 _POWER = 3
 
 
 class MaskGradients(ExplainerAlgorithm):
-    """Share of each atom and edge in what is explained, by gradients of their masks.
+    """Share of each atom and edge in the explained value, by gradients of their masks.
 
     Either the gradient where all masks are one, or its mean over a path on which masks
-    grow together from zero to one: integrated gradients [1]_, which add up to what is
-    explained less what it was at the start of the path. Masks of atoms and those of
+    grow together from zero to one: integrated gradients [1]_, which add up to the
+    explained value less its value at the start of the path. Masks of atoms and those of
     edges take their paths one after the other, the other ones being one.
 
     Parameters
@@ -49,7 +49,7 @@ class MaskGradients(ExplainerAlgorithm):
         index: int | Tensor | None = None,
         **kwargs: Tensor,
     ) -> Explanation:
-        """Attribute the sum of what the model gives; of rows `index` if it is given.
+        """Attribute the sum of the model's outputs; of rows `index` if it is given.
 
         Parameters are those of PyG's algorithms; `target` is not looked at.
         """
@@ -96,10 +96,10 @@ class MaskGradients(ExplainerAlgorithm):
 # GNNExplainer for crystals.
 
 
-# Of means over masks, where what is explained is scaled to one. Chosen by how well
+# Of means over masks, where the explained value is scaled to one. Chosen by how well
 # masks find edges of which the target was made, see docs/explanation.md. PyG's costs
 # are for sums over edges, of which crystals have hundreds, and hide the prediction; and
-# a cost of entropy keeps up masks that were needed only as long as others were low.
+# a cost of entropy holds up masks that were needed only while others were low.
 _COSTS = {
     "edge_size": 0.05,
     "edge_reduction": "mean",

@@ -90,7 +90,7 @@ def undirected(
 
 
 def kinds_of(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number equal rows alike: the first row of each kind, and the kind of each row.
+    """Group equal rows: the first row of each kind, and the kind of each row.
 
     As ``np.unique(axis=0)``, which sorts rows some ten times more slowly than numbers.
     """

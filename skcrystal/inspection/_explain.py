@@ -41,12 +41,12 @@ def explain(
 ) -> CrystalExplanation:
     """Ask which atoms and which neighbours a prediction rests on.
 
-    Each edge, a neighbour as one atom hears of it, is given a mask: a factor of its
-    messages in every layer, one as it is, zero as if it was not there. So is the
-    element of each site. The graph is that of the fit with no atoms merged.
+    Each edge, from a neighbour to the atom that receives its message, has a mask: a
+    factor of its messages in every layer, one as it is, zero as if it was not there. So
+    is the element of each site. The graph is that of the fit with no atoms merged.
 
-    An explanation is of what the network does, be it right or wrong; it is not about
-    what would happen to a crystal that was changed.
+    An explanation is of the network, be it right or wrong; it does not predict the
+    effect of a change of the crystal.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def explain(
 default="integrated_gradients"
         - "integrated_gradients" [1]_: the mean gradient while all masks of edges (then
           all masks of elements) grow from zero to one. Signed shares in the unit of the
-          target, that add up to what edges (elements) bring: ``prediction -
+          target, that add up to the contribution of edges (elements): ``prediction -
           without_edges``, ``prediction - without_elements``.
         - "gradient": the gradient where all masks are one: to first order, how much the
           prediction falls if this mask alone is taken away. Fifty times faster.
-        - "gnn_explainer" [2]_: the smallest masks, from 0 to 1, that keep the
-          prediction what it is, by gradient descent on all of them together. Says what
-          is enough, not in which direction it counts.
+        - "gnn_explainer" [2]_: the smallest masks, from 0 to 1, that preserve
+          the prediction, by gradient descent on all of them together. They show the
+          part that is enough, without its sign.
     n_steps : int, optional
         Points of the path of integrated gradients (50 by default), or steps of descent
         of the explainer (200).
@@ -86,8 +86,8 @@ default="integrated_gradients"
     TypeError
         If `model` is of a kind that cannot be explained, or `structure` no crystal.
     ValueError
-        If there is no such atom, target, class or method; if `atom` is missing or given
-        where the model predicts crystals; or if the model could not predict the
+        If the atom, target, class or method does not exist; if `atom` is missing or
+        given where the model predicts crystals; or if the model could not predict the
         structure.
 
     References
@@ -152,7 +152,7 @@ def _explain_one(
     column: int,
     algorithm: ExplainerAlgorithm,
 ) -> _Found:
-    """Explain what one network says."""
+    """Explain the prediction of one network."""
     network, batch = FadingNetwork(model.net_.module_), around.batch(model)
     n_sites = int(around.graphs.n_sites[0])
     read = _reader(model, column, n_sites)
@@ -197,7 +197,7 @@ def _ends(
 def _reader(
     model: GNNEstimator, column: int, n_sites: int
 ) -> Callable[[Tensor], Tensor]:
-    """What makes of a network's outputs (R, K) what the model predicts, (R,)."""
+    """Function from outputs (R, K) of a network to predictions (R,)."""
     if isinstance(model, GNNClassifier):
         return lambda outputs: outputs.softmax(dim=1)[:, column]
     assert isinstance(model, GNNRegressor)
@@ -266,7 +266,7 @@ def _check_atom(atom: Any, model: GNNEstimator, structure: Any) -> int | None:
 def _find_target(
     target: Any, model: GNNEstimator, around: Neighborhood
 ) -> tuple[int, Any]:
-    """Column of the network's outputs, and what it is called."""
+    """Column of the network's outputs, and its name."""
     if isinstance(model, GNNClassifier):
         classes = model.classes_
         if target is None:

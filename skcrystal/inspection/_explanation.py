@@ -1,4 +1,4 @@
-"""What is said in explanation of a prediction."""
+"""Explanation of a prediction: importance of atoms and edges."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class CrystalExplanation:
     """How much the sites of a crystal and their edges matter for a prediction.
 
-    Made by `explain`. An edge leads from a neighbour to the target that hears of it;
+    Made by `explain`. An edge leads from a neighbour to the target of its message;
     periodic images of a neighbour are edges of their own.
 
     Parameters
@@ -36,12 +36,12 @@ class CrystalExplanation:
     prediction : float
         In the unit of the target; the probability of a class.
     without_edges : float
-        The prediction if no atom hears of any other: the limit in which all edges
-        fade away alike.
+        The prediction without any message: the limit in which the weights of all edges
+        go to zero together.
     without_elements : float
-        The prediction if the network is not told which element any site holds.
+        The prediction without the elements of all sites.
     atom_importance : ndarray of shape (S,)
-        What it matters which element a site holds; zero out of reach.
+        Importance of the element of each site; zero out of reach.
     edge_index : ndarray of shape (2, E)
         Sites of the neighbour and of the target of each edge within reach.
     edge_image : ndarray of shape (E, 3)
@@ -119,7 +119,7 @@ class CrystalExplanation:
         Returns
         -------
         Axes3D
-            What was drawn on.
+            The axes drawn on.
 
         See Also
         --------

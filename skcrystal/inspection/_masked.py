@@ -15,7 +15,7 @@ from ..nn import CrystalNetwork, GraphBatch
 class FadingNetwork:
     """A copy of a network in which elements and edges can be faded out.
 
-    Being a copy, it leaves the network as it was, whatever is done to explain it.
+    Being a copy, it leaves the network unchanged.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ class FadingNetwork:
         of_edges : Tensor of shape (E,)
         """
         self._of_atoms = of_atoms
-        batch.edge_weight = of_edges  # in place: what the batch has sorted stays sorted
+        batch.edge_weight = (
+            of_edges  # in place: the sorted edges of the batch stay sorted
+        )
         return self._network(batch)
 
     def _fade(self, module: nn.Module, inputs: tuple, vectors: Tensor) -> Tensor:
@@ -67,7 +69,7 @@ class EdgeMask(MessagePassing):
 
 
 class MaskedNetwork(nn.Module):
-    """What is to be explained, of the factors of atoms and the edges of one batch.
+    """Explained output as a function of the factors of atoms and edges of a batch.
 
     Parameters
     ----------
@@ -76,7 +78,8 @@ class MaskedNetwork(nn.Module):
         own would be masked a second time.
     batch : GraphBatch
     read : callable
-        Makes of the network's outputs (R, K) what is explained, (R,) or (R, C).
+        Function from the network's outputs (R, K) to the explained value, (R,) or
+        (R, C).
     """
 
     def __init__(
@@ -90,12 +93,12 @@ class MaskedNetwork(nn.Module):
         self._network, self._batch, self._read = network, batch, read
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """Factors of atoms (N, 1) and edges (2, E) to what is explained."""
+        """Explained value of factors of atoms (N, 1) and edges (2, E)."""
         of_edges = self.edge_mask(x, edge_index)
         return self._read(self._network(self._batch, x, of_edges))
 
     def unmasked(self) -> Tensor:
-        """What is explained, as it is."""
+        """Explained value without masks."""
         return self.forward(*self.inputs())
 
     def inputs(self) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,8 @@ class Neighborhood:
     atom : int or None
         The site whose target is predicted; None is the crystal.
     part : Part or None
-        What a network hears at that site; None is all of the crystal.
+        Neighbourhood that reaches the network's output at that site; None is the whole
+        crystal.
     """
 
     graphs: CrystalGraphs
@@ -38,12 +39,12 @@ class Neighborhood:
     def of(
         cls, structure: Any, model: GNNEstimator, atom: int | None = None
     ) -> Neighborhood:
-        """All of a crystal; of an atom, what the model's network hears from there.
+        """The whole crystal; of an atom, the neighbourhood within the network's reach.
 
         Raises
         ------
         TypeError, ValueError
-            If the structure is no crystal that the model could predict, or it is not
+            If the structure is not a crystal that the model can predict, or it is not
             known how the model's graphs were made.
         """
         settings = model.graph_settings_
@@ -53,7 +54,7 @@ class Neighborhood:
                 "made, so that none can be made of `structure`; fit it on "
                 "CrystalGraphs.from_data_list(..., settings=GraphSettings(...))."
             )
-        # Each site, and each image of a neighbour, is asked for its own importance.
+        # Each site, and each image of a neighbour, has an importance of its own.
         whole = asdict(replace(settings, reduce=None, vectors=True))
         graphs = CrystalGraphTransformer(**whole).transform([structure])
         graphs = model._check_predict(graphs)
@@ -75,7 +76,7 @@ class Neighborhood:
         return slice(None) if self.part is None else self.part.edges
 
     def batch(self, model: GNNEstimator) -> GraphBatch:
-        """What the network of `model` reads, on its device."""
+        """Input batch of the network of `model`, on its device."""
         store = store_of(self.graphs, model.net_.device)
         if self.part is None:
             return store.gather(np.array([0]))

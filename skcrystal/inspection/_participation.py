@@ -24,7 +24,7 @@ from ._topology import HomologyCycle, cycles_among, surroundings
 
 _CONTROLS = ("random", "length")
 # How many edges next in length a control is drawn from
-_N_ALIKE = 10
+_N_NEAREST = 10
 
 
 def cycle_participation(
@@ -73,16 +73,16 @@ def cycle_participation(
         None if images is None else places[following] - places,
     )
     first, kind = kinds_of(np.vstack([undirected(edges, images), there]))
-    asked, passed = kind[: len(edges)], kind[len(edges) :]
+    queried, passed = kind[: len(edges)], kind[len(edges) :]
     # A ring that passes through two copies of an edge is one ring.
     ring = np.repeat(np.arange(len(cycles)), sizes)
     passed = np.unique(ring * len(first) + passed) % len(first)
-    return np.bincount(passed, minlength=len(first))[asked]
+    return np.bincount(passed, minlength=len(first))[queried]
 
 
 @dataclass(frozen=True)
 class CycleComparison:
-    """What `compare_cycles` found.
+    """Result of `compare_cycles`.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ def compare_cycles(
         The copy of the second site that an edge leads to, in lattice vectors from the
         cell of the first. By default the nearest.
     control : {"random", "length"}, default="random"
-        What important edges are compared with: as many of the others at random, as
+        Controls of important edges: as many of the others at random, as
         published [1]_; or for each an edge at random among the ten others next in
         length. Only edges as short as a bond are in many cycles, so that anything that
         prefers short edges stands out from random ones, without any model.
@@ -168,7 +168,7 @@ def compare_cycles(
     Raises
     ------
     ValueError
-        If there is no such atom or edge, a parameter is out of range, or fewer than
+        If the atom or edge does not exist, a parameter is out of range, or fewer than
         two important edges, or fewer others than important ones, are within `radius`.
     ImportError
         If GUDHI is not installed.
@@ -246,8 +246,8 @@ def _alike_in_length(
     partners = []
     for edge in chosen:
         apart = np.abs(lengths[pool] - lengths[edge])
-        alike = np.argsort(apart, kind="stable")[:_N_ALIKE]
-        picked = random.choice(alike)
+        nearest = np.argsort(apart, kind="stable")[:_N_NEAREST]
+        picked = random.choice(nearest)
         partners.append(pool[picked])
         pool = np.delete(pool, picked)
     return chosen, np.array(partners)

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 
 class PermutationTest(NamedTuple):
-    """What `permutation_test` found."""
+    """Result of `permutation_test`."""
 
     difference: float
     p_value: float
@@ -29,7 +29,7 @@ def permutation_test(
 ) -> PermutationTest:
     """Test whether the mean over important edges is that over others.
 
-    If importance had nothing to do with the counts, any other split of all edges into
+    If importance did not depend on the counts, any other split of all edges into
     so many and so many would be as likely. The p-value is the share of splits with a
     difference of means at least as large, the observed one among them:
 

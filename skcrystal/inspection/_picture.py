@@ -31,7 +31,7 @@ def plot_explanation(
     """Draw a crystal with its atoms and edges by importance.
 
     Of each edge the half next to its target is drawn, the thicker and darker the more
-    it matters. So the two directions of a bond are its two halves, and what comes from
+    it matters. So the two directions of a bond are its two halves, and messages from
     other cells points there. For a prediction of the crystal the whole cell is drawn;
     for one of an atom, that atom with those in its reach, each where it is nearest by
     way of edges.
@@ -77,10 +77,10 @@ def plot_explanation(
     of_atom = "" if explanation.atom is None else f", site {explanation.atom}"
     value = f"{explanation.prediction:.3g} {unit or ''}".rstrip()
     ax.set_title(f"{explanation.target}{of_atom}: {value}")
-    for mappable, what, pad in ((edges, "edges", 0.03), (atoms, "elements", 0.12)):
+    for mappable, kind, pad in ((edges, "edges", 0.03), (atoms, "elements", 0.12)):
         bar = ax.figure.colorbar(mappable, ax=ax, shrink=0.6, aspect=25, pad=pad)
         bar.set_label(
-            f"importance of {what}" + (f" ({unit})" if unit and signed else "")
+            f"importance of {kind}" + (f" ({unit})" if unit and signed else "")
         )
     return ax
 
@@ -103,7 +103,7 @@ def _check_axes(ax: Axes3D | None) -> Axes3D:
     ax.set_proj_type("ortho")
     ax.view_init(elev=17, azim=-68)  # along no bond of a crystal that stands upright
     ax.grid(False)
-    ax.computed_zorder = False  # atoms, and what they are called, before edges
+    ax.computed_zorder = False  # atoms and their labels before edges
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.pane.fill = False
     return ax

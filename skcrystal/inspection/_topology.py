@@ -49,7 +49,7 @@ def persistence(
     Raises
     ------
     ValueError
-        If there is no such atom, or a parameter is out of range.
+        If the atom does not exist, or a parameter is out of range.
     ImportError
         If GUDHI is not installed.
 
@@ -155,7 +155,7 @@ def homology_cycles(
     Raises
     ------
     ValueError
-        If there is no such atom, or a parameter is out of range.
+        If the atom does not exist, or a parameter is out of range.
     ImportError
         If GUDHI is not installed.
 
@@ -170,8 +170,8 @@ def homology_cycles(
     not the shortest basis: a ring is the tightest at its birth, among edges that are
     there by then, not over the life of its class, and its inside may have been filled
     in part by rings that died before. Volume-optimal cycles [1]_ are tighter in
-    that sense, and cost a linear program each. The fewest edges are what HomCloud [2]_
-    takes for an optimal cycle, where equally few are not told apart.
+    that sense, and cost a linear program each. HomCloud [2]_
+    takes the fewest edges for an optimal cycle, and any of equally few.
 
     Where many edges have one length, as in a perfect crystal, which of them is the
     youngest is decided by rounding, and so are the rings. Births and deaths are not.
@@ -305,7 +305,7 @@ def surroundings(structure: Structure, atom: int, radius: float) -> Surroundings
     atom : int
         The site in the middle.
     radius : float
-        In Å. There is no limit by the size of the cell.
+        In Å, not limited by the size of the cell.
 
     Returns
     -------
@@ -315,11 +315,11 @@ def surroundings(structure: Structure, atom: int, radius: float) -> Surroundings
     Raises
     ------
     ValueError
-        If there is no such site, or the radius is not positive and finite.
+        If the site does not exist, or the radius is not positive and finite.
     """
     n_sites = len(structure)
     if not (isinstance(atom, Integral) and 0 <= atom < n_sites):
-        raise ValueError(f"atom={atom!r} is no site: there are 0 to {n_sites - 1}.")
+        raise ValueError(f"atom={atom!r} is not a site: they are 0 to {n_sites - 1}.")
     if not (isinstance(radius, Real) and 0 < radius < np.inf):
         raise ValueError(f"radius={radius!r} has to be positive, in Å.")
     lattice, fractional = structure.lattice, structure.frac_coords

@@ -1,4 +1,4 @@
-"""Splits of crystals that test what they say they test, and scores with gaps."""
+"""Splits of crystals by formula, system, element or cluster; scores with gaps."""
 
 from ..utils._lazy import attach_stub
 

@@ -1,4 +1,4 @@
-"""Names of what crystals share with others."""
+"""Chemical groups of crystals: formulas, systems, elements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymatgen.core import Composition, Element
 
 from ..graphs._compositions import reduced_formulas
 
-# What crystals of a group share: a name for it, made of a composition.
+# Functions from a composition to the name of its group.
 _NAMES: dict[str, Callable[[Composition], str]] = {
     "formula": lambda composition: composition.reduced_formula,
     "anonymous_formula": lambda composition: composition.anonymized_formula,
@@ -20,7 +20,7 @@ _NAMES: dict[str, Callable[[Composition], str]] = {
 
 
 def chemical_groups(X: Any, *, by: str = "formula") -> NDArray[np.object_]:
-    """Name what each crystal shares with others: its formula, or its elements.
+    """Chemical group of each crystal: its formula, or its elements.
 
     The names are groups for scikit-learn's splitters, such as `GroupKFold`, and for
     tables. Splitters of this package read `X` themselves.

@@ -1,4 +1,4 @@
-"""A few numbers that describe a composition, to tell near ones from far ones."""
+"""Features of a composition, for distances between compositions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def composition_features(X: Any) -> NDArray[np.float64]:
     table = _element_table()
     mean = shares @ table
     square = shares @ table**2
-    # Rounding may leave less than nothing.
+    # Rounding may give less than zero.
     return np.hstack([mean, np.sqrt(np.maximum(square - mean**2, 0))])
 
 

@@ -60,7 +60,7 @@ class CrystalSplitter(BaseCrossValidator):
 
 
 class GroupedSplitter(CrystalSplitter):
-    """A number of splits of whole groups; a subclass says what the groups are."""
+    """A number of splits of whole groups; a subclass defines the groups."""
 
     _by: ClassVar[str]
     _what: ClassVar[str]
@@ -119,8 +119,8 @@ class FormulaKFold(_GroupedKFold):
     """Cross-validation with no reduced formula on both sides of a split.
 
     Polymorphs, supercells and near-duplicates of one compound resemble each other so
-    much that a random fold which parts them says how well a model remembers, not how
-    well it predicts compounds that nobody has computed.
+    much that a random fold which separates them measures how well a model remembers,
+    not how well it predicts compounds that were never computed.
 
     Every crystal is tested once. Folds hold about equally many crystals: formulas are
     dealt, the one with most crystals first, to the fold with fewest. Who shares a fold
@@ -195,7 +195,7 @@ def check_count(value: Any, name: str, least: int) -> int:
     Raises
     ------
     ValueError
-        If it is no int, or less than `least`.
+        If it is not an int, or less than `least`.
     """
     if not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be an int of {least} or more; it is {value}.")

@@ -18,7 +18,7 @@ from ._folds import CrystalSplitter, check_count, number_groups
 class LeaveOneElementOut(CrystalSplitter):
     """Test on all crystals with an element, train on all without it.
 
-    It asks what a model says of chemistry that it has not met, element by element.
+    It measures predictions for chemistry unseen in training, element by element.
 
     Test parts overlap: NaCl is tested with sodium and with chlorine. `cross_val_score`,
     `cross_validate` and searches take that; `cross_val_predict` does not, as it has one
@@ -63,7 +63,7 @@ class LeaveOneElementOut(CrystalSplitter):
         for symbol in [] if elements is None else elements:
             if not Element.is_valid_symbol(symbol):
                 raise ValueError(
-                    f"elements holds {symbol!r}, which is no symbol of an element."
+                    f"elements holds {symbol!r}, which is not the symbol of an element."
                 )
         self.elements = elements
         self.min_test = check_count(min_test, "min_test", 1)
@@ -107,17 +107,17 @@ class LeaveOneElementOut(CrystalSplitter):
         n, n_with = len(has), has.sum(axis=0)
         everywhere = n_with == n
         if self.elements is None:
-            asked = np.flatnonzero(n_with).tolist()
+            wanted = np.flatnonzero(n_with).tolist()
         else:
-            asked = [Element(symbol).Z for symbol in self.elements]
-            for z in asked:
+            wanted = [Element(symbol).Z for symbol in self.elements]
+            for z in wanted:
                 if not 0 < n_with[z] < n:
                     held = "all" if everywhere[z] else "none"
                     raise ValueError(
                         f"elements holds {Element.from_Z(z).symbol}, which {held} of "
                         f"the {n} crystals in X have; leave it out of `elements`."
                     )
-        left = [z for z in asked if n_with[z] >= self.min_test and not everywhere[z]]
+        left = [z for z in wanted if n_with[z] >= self.min_test and not everywhere[z]]
         if not left:
             raise ValueError(
                 f"no element is in min_test={self.min_test} or more, but not all, of "
@@ -174,7 +174,7 @@ class LeaveOneClusterOut(CrystalSplitter):
         if features is not None and not callable(features):
             raise ValueError(
                 f"features is a {type(features).__name__}; give a function of X, which "
-                "then fits whatever part of the crystals is split."
+                "then fits any part of the crystals that is split."
             )
         self.n_clusters = check_count(n_clusters, "n_clusters", 2)
         self.features = features

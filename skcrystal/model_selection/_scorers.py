@@ -77,7 +77,7 @@ class MaskedScorer:
         Parameters
         ----------
         estimator : fitted regressor, or pipeline that ends in one
-        X : what it predicts for, m rows
+        X : input of its predict, m rows
         y : array-like of shape (m,) or (m, n_targets)
             Labels; NaN, or masked, where there is none.
 
@@ -88,15 +88,15 @@ class MaskedScorer:
         Raises
         ------
         ValueError
-            If there is no such target, or nothing to judge by.
+            If the target is unknown, or no label is left to score by.
         """
         names = _names(estimator, y)
         known = _columns(y)
-        told = np.asarray(estimator.predict(X), dtype=np.float64)
-        told = told.reshape(len(told), -1)
-        if told.shape != known.shape:
+        predicted = np.asarray(estimator.predict(X), dtype=np.float64)
+        predicted = predicted.reshape(len(predicted), -1)
+        if predicted.shape != known.shape:
             raise ValueError(
-                f"y has shape {known.shape}, but the predictions have {told.shape}; "
+                f"y has shape {known.shape}, but predictions have {predicted.shape}; "
                 "labels and predictions must be of the same targets."
             )
         chosen = [*range(known.shape[1])]
@@ -108,7 +108,7 @@ class MaskedScorer:
         for t in chosen:
             here = ~np.isnan(known[:, t])
             if here.sum() >= least:
-                scores.append(float(metric(known[here, t], told[here, t])))
+                scores.append(float(metric(known[here, t], predicted[here, t])))
         if not scores:
             of = "any target" if self.target is None else f"target {self.target!r}"
             raise ValueError(

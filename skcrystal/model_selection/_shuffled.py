@@ -64,7 +64,7 @@ class FormulaShuffleSplit(_GroupedShuffleSplit):
         as they fit, so that no more are held out, and hardly fewer. (If no formula is
         small enough, the smallest is held out.)
     random_state : int, RandomState or None, default=None
-        Seed of the draws. An int gives the same splits in every call, whatever the
+        Seed of the draws. An int gives the same splits in every call, for any
         order of the crystals.
 
     See Also
@@ -97,7 +97,7 @@ class ChemicalSystemShuffleSplit(_GroupedShuffleSplit):
         as long as they fit, so that no more are held out, and hardly fewer. (If no
         system is small enough, the smallest is held out.)
     random_state : int, RandomState or None, default=None
-        Seed of the draws. An int gives the same splits in every call, whatever the
+        Seed of the draws. An int gives the same splits in every call, for any
         order of the crystals.
 
     See Also
@@ -122,7 +122,7 @@ def train_test_split_by_formula(
     ----------
     X : CrystalGraphs, or sequence of n crystals or PyG Data
     *arrays : sequences of n rows
-        Labels and whatever else belongs to the crystals: arrays, lists, DataFrames.
+        Labels and any other data of the crystals: arrays, lists, DataFrames.
     test_size : float or int, default=0.2
         Share, or number, of crystals to test on, at most.
     random_state : int, RandomState or None, default=None

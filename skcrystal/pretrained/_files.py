@@ -16,7 +16,7 @@ from ..utils._warnings import unseen_elements_expected
 from ._predict import Loaded, load, tabulate
 
 _LONGEST_NOTE = 150  # characters
-_FINEST = {"eV": 3, "eV/atom": 3}  # decimals on the screen: no model tells 1 meV
+_FINEST = {"eV": 3, "eV/atom": 3}  # decimals on the screen: no model resolves 1 meV
 _CIF_SUMMARY = "Issues encountered while parsing CIF: "
 
 
@@ -93,7 +93,7 @@ def _read(file: str) -> Structure | None:
 def _predict_each(
     read: list[tuple[str, Structure]], loaded: Loaded
 ) -> tuple[list[tuple[str, Structure]], pd.DataFrame | None]:
-    """What a prediction was made for, and the table; together, if all are sound."""
+    """Crystals with a prediction, and the table; in one call, if all are sound."""
     if not read:
         return [], None
     try:

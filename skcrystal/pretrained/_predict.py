@@ -37,7 +37,7 @@ def predict(structures: Any, *, model: str | PathLike = DEFAULT) -> pd.DataFrame
     model : str or Path, default="materials-project"
         Name of a model that comes with the package, or the folder of one that
         `save_pretrained` wrote. The default was trained on crystals of the Materials
-        Project; its README says how well it does, and on what.
+        Project; its README gives its errors and test data.
 
     Returns
     -------
@@ -53,8 +53,8 @@ def predict(structures: Any, *, model: str | PathLike = DEFAULT) -> pd.DataFrame
     TypeError
         If an entry is not a crystal.
     ValueError
-        If a crystal is disordered or has an isolated atom, or there is no such model,
-        or it is no regressor.
+        If a crystal is disordered or has an isolated atom, or the model is
+        unknown, or not a regressor.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def predict(structures: Any, *, model: str | PathLike = DEFAULT) -> pd.DataFrame
 
 
 class Loaded(NamedTuple):
-    """A model, and what makes the probability of a metal of its gap, if there is that.
+    """A model, and its function from band gap to probability of a metal, if it has one.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def tabulate(loaded: Loaded, structures: Any) -> pd.DataFrame:
 
 
 def load(model: str | PathLike) -> Loaded:
-    """Load the regressor of a name or folder; one of the package is kept.
+    """Load the regressor of a name or folder; one of the package is cached.
 
     Raises
     ------
@@ -161,6 +161,6 @@ def _has_std(model: Any) -> bool:
     while isinstance(model, AugmentedRegressor):
         model = model.estimator_
     if not isinstance(model, GNNEstimator):
-        return True  # ensembles, and what is calibrated
+        return True  # ensembles and calibrated models
     network = model.net_.module_
     return network.gaussian or drops(network)

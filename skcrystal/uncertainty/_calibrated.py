@@ -1,4 +1,4 @@
-"""Standard deviations scaled to the errors of crystals held back."""
+"""Standard deviations scaled to the errors of a calibration set."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, StrOptions, validate_params_of
 
-_CENTRAL = 2 * norm.cdf(1) - 1  # 0.6827, what one standard deviation covers
-_FEWEST = 10  # labels of a target, below which a factor says little
+_CENTRAL = 2 * norm.cdf(1) - 1  # 0.6827, the coverage of one standard deviation
+_FEWEST = 10  # labels of a target, below which a factor is too uncertain
 
 
 class CalibratedRegressor(
@@ -43,9 +43,9 @@ class CalibratedRegressor(
 ):
     """Scale a regressor's standard deviations, target by target.
 
-    Whatever gives standard deviations, by dropout, an ensemble or a Gaussian loss,
-    gives them too small or too large. The factor [1]_ is measured on crystals
-    the model has not seen, of formulas it has not seen.
+    Standard deviations of dropout, an ensemble or a Gaussian loss are too small or too
+    large. The factor [1]_ is measured on a calibration set of formulas that the model
+    has not seen.
 
     Parameters
     ----------
@@ -54,17 +54,17 @@ class CalibratedRegressor(
         ``return_std``. Inside ``sklearn.frozen.FrozenEstimator`` it is taken as fitted,
         and all of `fit`'s crystals calibrate it.
     method : {"quantile", "nll"}, default="quantile"
-        ``"quantile"`` makes one standard deviation cover 68.27 % of errors, whatever
-        their distribution, with the correction for few labels of conformal prediction.
+        ``"quantile"`` makes one standard deviation cover 68.27 % of errors, for any
+        distribution, with the correction for few labels of conformal prediction.
         ``"nll"`` gives the factor of largest likelihood: the root mean square error in
         standard deviations, which a few large errors decide.
     calibration_fraction : float, default=0.2
-        The part of the crystals that is held back to calibrate on, whole formulas at a
-        time. The factor is that of one trained network, and does not carry over to
-        another: the crystals held back are not trained on in the end. (Steps before
-        the network, if they learn, learn from all crystals.)
+        Fraction of the crystals in the calibration set, whole formulas at a time. The
+        factor is that of one trained network, and does not carry over to another: the
+        calibration set is not trained on in the end. (Steps before the network, if
+        they learn, learn from all crystals.)
     random_state : int, RandomState or None, default=None
-        Decides what is held back, and models where `estimator` leaves it open.
+        Decides the calibration set, and models where `estimator` leaves it open.
 
     Attributes
     ----------
@@ -130,9 +130,10 @@ class CalibratedRegressor(
         X : CrystalGraphs, or sequence of n crystals
         y : array-like of shape (n,) or (n, n_targets)
             Labels; NaN where one was not measured. Those of sites are as a model of
-            ``target_level="atom"`` takes them; whole crystals are held back then.
+            ``target_level="atom"`` takes them; the calibration set has whole crystals
+            then.
         sample_weight : array-like of shape (n,), optional
-            For the model. Errors count alike, but those of weight zero not at all.
+            For the model. Errors count equally, but those of weight zero not at all.
 
         Returns
         -------
@@ -142,7 +143,7 @@ class CalibratedRegressor(
         ------
         ValueError
             If a parameter is out of range, the model gives no standard deviations, or
-            a target has fewer than ten labels held back.
+            a target has fewer than ten labels in the calibration set.
         """
         validate_params_of(self)
         if isinstance(self.estimator, FrozenEstimator):
@@ -300,7 +301,7 @@ def _fit(
 
 
 def _check_same_targets(model: BaseEstimator, targets: Targets) -> None:
-    """Check labels against what a model was fitted on, as far as it tells."""
+    """Check labels against the targets a model was fitted on, as far as known."""
     if isinstance(model, FrozenEstimator):
         model = model.estimator
     names = getattr(separate(model)[1], "target_names_", None)

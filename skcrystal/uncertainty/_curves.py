@@ -21,7 +21,7 @@ def calibration_curve(
 
     The central interval of coverage p is the prediction plus and minus the standard
     deviation times the quantile (1 + p) / 2 of the normal distribution. Observed
-    coverage below the expected tells of standard deviations that are too small.
+    coverage below the expected means standard deviations that are too small.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def calibration_curve(
 def sparsification_curve(
     y: ArrayLike, mean: ArrayLike, std: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Error of what is left when the least certain predictions go, for one target.
+    """Error of the predictions that remain without the least certain, for one target.
 
     Predictions of equal standard deviation go in random order: the curve is the mean
     over these orders.
@@ -160,7 +160,7 @@ def check_errors(
     Raises
     ------
     ValueError
-        As `uncertainty_metrics` says.
+        As of `uncertainty_metrics`.
     """
     if isinstance(mean, SiteValues):  # a row a site
         n_sites = np.array([len(values) for values in mean])
@@ -213,8 +213,7 @@ def check_labelled(targets: Sequence[TargetErrors]) -> None:
     for target in targets:
         if not len(target.error):
             raise ValueError(
-                f"y has no label for {target.name}, only NaN; there is nothing to "
-                "compare, leave the target out."
+                f"y has no label for {target.name}, only NaN; leave it out."
             )
 
 

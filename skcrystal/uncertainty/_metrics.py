@@ -63,7 +63,7 @@ def uncertainty_metrics(
           are all exact;
         - ``miscalibration_area``: area between the coverage of central intervals that
           is observed and that which is expected, see `calibration_curve`. 0 is
-          calibrated; 0.5 is what standard deviations give that are far too small or
+          calibrated; 0.5 for standard deviations that are far too small or
           far too large;
         - ``coverage_68``, ``coverage_95``: share of labels within 1 and 1.96 standard
           deviations of the prediction, ends included. 0.683 and 0.950 are calibrated;

@@ -46,7 +46,7 @@ def plot_calibration(
 ) -> NDArray:
     """Draw observed against expected coverage of central intervals.
 
-    A curve below the diagonal tells of standard deviations that are too small. The
+    A curve below the diagonal means standard deviations that are too small. The
     grey band holds, level by level, 95 % of the curves that calibrated standard
     deviations give for as many independent labels.
 
@@ -200,7 +200,7 @@ def plot_sparsification(
     target_names: Sequence[str] | None = None,
     units: Sequence[str] | None = None,
 ) -> NDArray:
-    """Draw the error of what is left when the least certain predictions go.
+    """Draw the error of the predictions that remain without the least certain.
 
     The curve of a useful standard deviation falls from the dashed line, which random
     removal gives, towards that of the oracle, which knows the errors.
@@ -310,7 +310,7 @@ def _axes_of(panels: list[Panel]) -> NDArray:
 
 
 class Panel(NamedTuple):
-    """An axis, what to draw on it, and what follows names of quantities there."""
+    """An axis, the data to draw on it, and the suffix of quantities there."""
 
     axis: Axes
     target: TargetErrors
@@ -325,7 +325,7 @@ def make_panels(
     target_names: Sequence[str] | None,
     units: Sequence[str] | None = None,
 ) -> list[Panel]:
-    """Check what is to be drawn, and give each target an axis.
+    """Check the data to be drawn, and give each target an axis.
 
     Raises
     ------

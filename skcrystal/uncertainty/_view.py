@@ -22,11 +22,11 @@ class TargetView(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : fitted estimator
-        Stays as it is; `fit` of the view does nothing.
+        Stays as it is; `fit` of the view has no effect.
     target : str or int, default=0
         Name or number of the target.
     quantity : {"mean", "std"}, default="mean"
-        What `predict` gives, both in the target's unit.
+        Mean and std of `predict`, both in the target's unit.
 
     References
     ----------
@@ -65,12 +65,12 @@ class TargetView(RegressorMixin, BaseEstimator):
         self.quantity = quantity
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Do nothing: the model is fitted.
+        """Return self: the model is fitted.
 
         Parameters
         ----------
         X, y : ignored
-            What other libraries hand over.
+            Ignored; for other libraries.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Classes that declare parameters, and what is made of those of several."""
+"""Classes that declare parameters; one signature and docstring from all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
-# Of what is documented and listed first; then what the most special class adds.
+# Documented and listed first; then those of the most special class.
 _FIRST = ("hidden_dim", "n_layers")
 
 
@@ -16,11 +16,11 @@ _FIRST = ("hidden_dim", "n_layers")
 class Declaring:
     """Base of classes that declare parameters.
 
-    A parameter is a line ``name: type = default`` in the body of a class; what is no
-    parameter is a ``ClassVar`` or has no annotation. A class without ``__init__`` of
-    its own gets one that takes all parameters of its base classes by name and stores
-    them, with a signature that lists them, for scikit-learn and ``help``. Type checkers
-    and editors infer the same one from the same lines.
+    A parameter is a line ``name: type = default`` in the body of a class; an attribute
+    that is not a parameter is a ``ClassVar`` or has no annotation. A class without
+    ``__init__`` of its own gets one that takes all parameters of its base classes by
+    name and stores them, with a signature that lists them, for scikit-learn and
+    ``help``. Type checkers and editors infer the same one from the same lines.
     """
 
     _parameter_constraints: ClassVar[dict[str, list]]

@@ -17,8 +17,8 @@ def attach_stub(
 
     The stub ``__init__.pyi`` lists public names in the form that type checkers read:
     ``from ._module import Name as Name``, ``from . import package``, and,
-    beyond what lazy-loader takes, ``from .package import *`` for all names of a
-    sub-package with a stub of its own.
+    beyond the forms that lazy-loader takes, ``from .package import *`` for all names of
+    a sub-package with a stub of its own.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What pictures share: axes, colours, legends, and shapes to draw."""
+"""Axes, colours, legends and shapes that plots share."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind readers tell apart. Their yellow is left
-# out: it is too pale for lines on white.
+# Okabe and Ito's colours, which colour-blind readers can distinguish. Their yellow is
+# left out: it is too pale for lines on white.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 GREY = "0.35"
@@ -36,7 +36,7 @@ def check_axes(
     ax : Axes, sequence of Axes or None
     n_panels : int
     holder, what : str
-        For the error: the argument that asks for panels, and what each of them shows.
+        For the error: the argument that sets the panels, and the content of each.
     share_y : bool, default=False
         Whether the axes of a new figure have one scale of y.
 
@@ -93,7 +93,7 @@ def add_legend(
 
 
 def brackets(unit: str | None) -> str:
-    """What follows the name of a quantity: its unit, if it has one."""
+    """Suffix of a quantity's name: its unit, if it has one."""
     return f" ({unit})" if unit else ""
 
 

@@ -19,7 +19,7 @@ def validate_params_of(estimator: BaseEstimator) -> None:
     Raises
     ------
     sklearn.utils._param_validation.InvalidParameterError
-        A ValueError that names the parameter, what it may be and what it is.
+        A ValueError that names the parameter, its allowed values and its value.
     """
     constraints: dict[str, Any] = {
         name: [Path if option == "path" else option for option in options]

@@ -1,4 +1,4 @@
-"""Warnings that code of ours may want to tell from others."""
+"""Warnings of the package, and contexts that silence or count them."""
 
 import warnings
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ def unseen_elements_told_once() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnseenElementsWarning)
         yield
-    told = set()
+    seen = set()
     for note in caught:
         if issubclass(note.category, UnseenElementsWarning):
-            if str(note.message) in told:
+            if str(note.message) in seen:
                 continue
-            told.add(str(note.message))
+            seen.add(str(note.message))
         warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)

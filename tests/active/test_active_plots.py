@@ -258,8 +258,8 @@ def test_queries_may_be_rows_and_labels_an_array(pool):
 def test_queries_that_do_not_fit_are_refused(pool):
     labels, queries = pool
     for wrong, message in [
-        ([0, 500], "queries asks for row 500, but labels_pool has 500 rows"),
-        ([-1], "queries asks for row -1"),
+        ([0, 500], "queries has row 500, but labels_pool has 500 rows"),
+        ([-1], "queries has row -1"),
         ([0.5], r"rows of shape \(1,\) and type float64; integers"),
         (np.ones(500, dtype=bool), r"rows of shape \(500,\) and type bool"),
         ([], r"queries has rows of shape \(0,\)"),
@@ -276,7 +276,7 @@ def test_queries_that_do_not_fit_are_refused(pool):
 def test_pools_that_do_not_fit_are_refused(pool):
     labels, queries = pool
     for wrong, options, message in [
-        (labels, {"target": "gap"}, "target asks for 'gap', but labels_pool has no"),
+        (labels, {"target": "gap"}, "target is 'gap', but labels_pool has no"),
         (labels.to_numpy(), {"target": "gap"}, r"target has 1 names \(gap\), but"),
         (labels, {"unit": "eV"}, r"unit has 1 entries \(eV\), but 2 targets"),
         (np.zeros((2, 2, 2)), {}, r"labels_pool has shape \(2, 2, 2\)"),

@@ -300,7 +300,7 @@ def test_a_seed_that_went_on_is_cut():
 
 def test_what_cannot_be_compared_is_named():
     results = results_of({"random": [4.0, 3], "mine": [4.0, 2]})
-    with pytest.raises(ValueError, match="no error"):
+    with pytest.raises(ValueError, match="not an error"):
         labels_saved(results, "gap", metric="r2")
     other = results.assign(architecture="other")
     other = other[other["strategy"] == "mine"]

@@ -65,7 +65,7 @@ def test_a_function_is_asked_for_the_crystal(pool):
     "answer", [np.nan, [np.nan, np.nan], np.inf, [1, -np.inf], [[1, 2]], []]
 )
 def test_what_is_no_label(answer):
-    with pytest.raises(ValueError, match="which is no label"):
+    with pytest.raises(ValueError, match="which is not a label"):
         ask(lambda crystal: answer, 0, [None])
 
 

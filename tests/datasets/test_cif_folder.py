@@ -86,7 +86,7 @@ def test_bad_files_are_all_named_or_left_out(folder):
     write_labels(folder, "007,1\nNaN,2\nmp-1,3\nmp-2,4\n")
     with pytest.raises(ValueError, match=r"3 of 4(.|\n)*007: (.|\n)*NaN: ") as error:
         read_cif_folder(folder)
-    assert "mp-2: there is no file" in str(error.value)
+    assert "mp-2.cif does not exist" in str(error.value)
     with pytest.warns(UserWarning, match="3 of 4"):
         bunch = read_cif_folder(folder, errors="skip")
     assert bunch.target.tolist() == [3]
@@ -144,8 +144,8 @@ def test_names_of_files_are_ids_in_all_their_forms(tmp_path, skewed, file, name)
         ("007,1\nNaN,2,3\n", r"row 2 \(NaN,2,3\) has 3 columns"),
         ("007\nNaN\n", "1 columns"),
         ("", "empty"),
-        ("007,1,2\nNaN,3,x\n", "'target_1', row 'NaN': 'x' is no number"),
-        ("007,1\nNaN,2\nmp-1,1.2.3\n", r"row 'mp-1': '1\.2\.3' is no number"),
+        ("007,1,2\nNaN,3,x\n", "'target_1', row 'NaN': 'x' is not a number"),
+        ("007,1\nNaN,2\nmp-1,1.2.3\n", r"row 'mp-1': '1\.2\.3' is not a number"),
         ("007,inf\n", "infinite"),
     ],
 )

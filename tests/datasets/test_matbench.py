@@ -228,24 +228,30 @@ def test_offline_it_says_where_a_file_may_be_put(published, tmp_path):
 def test_names():
     with pytest.raises(ValueError, match=r"'steels' has compositions.*perovskites"):
         fetch_matbench("steels")
-    with pytest.raises(ValueError, match=r"'gap' is no task.*mp_gap"):
+    with pytest.raises(ValueError, match=r"'gap' is not a task.*mp_gap"):
         fetch_matbench("gap")
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "packed", "message"),
     [
-        (gzip.compress(b'{"columns": ["structure", "e_form"], "data": [[{'), "whole"),
-        (gzip.compress(b'{"columns": ["structure", "n"], "data": []}'), "columns"),
-        (gzip.compress(b"[]"), "whole"),
-        (gzip.compress(b'{"data": [[{}, 1.0]]}'), "crystal 0"),
-        (b"not compressed", "whole"),
-        (gzip.compress(b'{"columns": [1, 2, 3]}' * 99)[:-9], "whole"),
+        (b'{"columns": ["structure", "e_form"], "data": [[{', True, "complete"),
+        (b'{"columns": ["structure", "n"], "data": []}', True, "columns"),
+        (b"[]", True, "complete"),
+        (b'{"data": [[{}, 1.0]]}', True, "crystal 0"),
+        (b"not compressed", False, "complete"),
+        # Cut short
+        (
+            gzip.compress(b'{"columns": [1, 2, 3]}' * 99, mtime=0)[:-9],
+            False,
+            "complete",
+        ),
     ],
+    ids=["open list", "column", "list", "no crystal", "not compressed", "cut short"],
 )
-def test_files_that_are_not_of_that_form(tmp_path, content, message):
+def test_files_that_are_not_of_that_form(tmp_path, content, packed, message):
     path = tmp_path / "file.json.gz"
-    path.write_bytes(content)
+    path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(ValueError, match=message) as error:
         module.read_matbench(path, "perovskites")
     assert str(path) in str(error.value)

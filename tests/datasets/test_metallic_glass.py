@@ -13,7 +13,7 @@ from skcrystal.datasets import (
     _metallic_glass as module,
     fetch_metallic_glass,
 )
-from skcrystal.datasets._safe_pickle import read_arrays
+from skcrystal.datasets._safe_pickle import safe_unpickle_arrays
 
 NAMES = [*(f"train{i}" for i in range(7)), "test0", "test1"]
 
@@ -194,7 +194,7 @@ def test_types_of_numbers_cannot_be_turned_to_addresses(tmp_path):
             + b"tb(I1\ntS'C'\ntRd."
         )
         with pytest.raises(ValueError, match="array of O8"):
-            read_arrays(path)
+            safe_unpickle_arrays(path)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
@@ -207,7 +207,7 @@ def test_arrays_are_read_as_they_are(tmp_path, protocol, order):
         "c": np.array([True, False]),
     }
     path.write_bytes(pickle.dumps(there | {"text": "x"}, protocol=protocol))
-    found = read_arrays(path)
+    found = safe_unpickle_arrays(path)
     assert found.keys() == there.keys()
     for name, array in there.items():
         np.testing.assert_array_equal(found[name], array)
@@ -220,7 +220,7 @@ def test_nothing_but_arrays_is_admitted(tmp_path, name):
     path = tmp_path / "file.pickle"
     path.write_bytes(f"c{module}\n{attribute}\n(S'1'\ntR.".encode())
     with pytest.raises(ValueError, match=f"asks for {name}"):
-        read_arrays(path)
+        safe_unpickle_arrays(path)
 
 
 def test_reading_leaves_the_types_of_numpy_alone(tmp_path):
@@ -229,7 +229,7 @@ def test_reading_leaves_the_types_of_numpy_alone(tmp_path):
     for order in "<>":
         there = np.arange(3, dtype=f"{order}f8")
         path.write_bytes(pickle.dumps({"a": there}, protocol=4))
-        np.testing.assert_array_equal(read_arrays(path)["a"], [0, 1, 2])
+        np.testing.assert_array_equal(safe_unpickle_arrays(path)["a"], [0, 1, 2])
         assert np.dtype("f8").isnative
         assert np.dtype("f8") == np.float64
 
@@ -239,7 +239,7 @@ def test_files_that_are_something_else(tmp_path, content):
     path = tmp_path / "file.pickle"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"^file\.pickle "):
-        read_arrays(path)
+        safe_unpickle_arrays(path)
 
 
 def test_subset_names():

@@ -149,7 +149,7 @@ def test_classes_are_kept_as_they_are(crystals, labels):
     target = read_table(frame, targets="metal").target
     assert target.tolist() == labels
     if isinstance(labels[0], str):
-        with pytest.raises(ValueError, match="'metal', row 0: 'yes' is no number"):
+        with pytest.raises(ValueError, match="'metal', row 0: 'yes' is not a number"):
             read_table(frame, targets=["e", "metal"])
 
 
@@ -194,10 +194,10 @@ def test_columns_with_one_name_and_lists_are_told(crystals):
 
 def test_a_csv_with_semicolons_is_named(tmp_path, cif_table):
     cif_table.to_csv(tmp_path / "a.csv", sep=";", index=False)
-    with pytest.raises(ValueError, match=r"a\.csv is no table with ',' between"):
+    with pytest.raises(ValueError, match=r"a\.csv is not a table with ',' between"):
         read_table(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("")
-    with pytest.raises(ValueError, match=r"b\.csv is no table"):
+    with pytest.raises(ValueError, match=r"b\.csv is not a table"):
         read_table(tmp_path / "b.csv")
 
 
@@ -243,7 +243,7 @@ def test_wrong_columns_are_named(cif_table, options, message):
 def test_json_that_is_no_table(tmp_path, text):
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match="no table"):
+    with pytest.raises(ValueError, match="not a table"):
         read_table(path)
 
 

@@ -113,6 +113,7 @@ class TestConformance:
             with pytest.raises(NotFittedError, match="not fitted yet"):
                 getattr(clone(fitted), method)(graphs)
 
+    @pytest.mark.learning
     def test_it_learns_what_structure_decides(self, fitted, graphs, labels):
         assert fitted.score(graphs, labels) > 0.8
         assert fitted.score(graphs, labels) == accuracy_score(

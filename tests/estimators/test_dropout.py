@@ -138,6 +138,7 @@ def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
 
 
 @representatives
+@pytest.mark.learning
 @pytest.mark.parametrize("where", ["dropout", "dropout_conv"])
 def test_more_dropout_is_more_spread(model, small, graphs, where):
     spreads = []

@@ -51,6 +51,7 @@ def test_the_weight_of_the_loss_has_no_gradient_and_is_for_training_alone():
     assert_allclose(held_back, 0.5 * (np.log(4) + 9 / 4), rtol=1e-6)
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("estimator", [GCNRegressor, CGCNNRegressor])
 def test_a_known_noise_is_recovered(prototypes, prototype_graphs, estimator):
     """Labels that scatter by 0.2 in compounds of halogens and chalcogens, else by 1."""
@@ -105,6 +106,7 @@ def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
     assert_array_equal(again.predict(graphs, return_std=True), (mean, std))
 
 
+@pytest.mark.learning
 def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graphs):
     model = CGCNNRegressor(hidden_dim=8, max_epochs=3, random_state=0, **BOTH)
     model.fit(small_graphs, small[1])
@@ -196,6 +198,7 @@ def test_a_wild_label_does_not_make_training_diverge(
 
 
 @representatives
+@pytest.mark.learning
 def test_constant_labels_leave_the_variance_positive(model, graphs):
     model.set_params(loss="gaussian_nll", max_epochs=60, lr=0.01)
     model.fit(graphs, np.full(40, 7.25))
@@ -224,6 +227,7 @@ def test_warm_start_cannot_change_what_the_network_gives(
 
 
 @representatives
+@pytest.mark.learning
 def test_warm_start_goes_on(model, small, graphs):
     model.set_params(
         loss="gaussian_nll", warm_start=True, lr_schedule="constant", max_epochs=5

@@ -92,6 +92,7 @@ def test_learning_curve(model, small, small_graphs):
     assert np.isfinite(test_scores).all()
 
 
+@pytest.mark.learning
 def test_permuted_labels_score_worse(prototypes):
     """The score of a trained model is no accident."""
     rows = np.arange(0, 1097, 9)

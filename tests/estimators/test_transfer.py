@@ -174,6 +174,7 @@ def test_the_trunk_is_the_old_one_and_the_head_is_new(source, small, small_graph
     assert not any(torch.allclose(new[name], old[name], atol=1e-3) for name in old)
 
 
+@pytest.mark.learning
 def test_another_number_of_targets_with_other_units(source, small, small_graphs):
     volume = np.array([crystal.volume / len(crystal) for crystal in small[0]])
     y = pd.DataFrame({"volume": 1e4 + 1e3 * volume})
@@ -461,6 +462,7 @@ def test_a_changed_parameter_does_not_change_what_the_source_is(
 # What it is for
 
 
+@pytest.mark.learning
 def test_binaries_teach_what_helps_with_ternaries(prototypes):
     """Thirty labels teach more to a network that knows binary crystals."""
     ternary = prototypes.frame["species"].str.split().str.len().to_numpy() == 3

@@ -115,6 +115,7 @@ def short_bonds(graphs):
     return target, (graphs.distance < 3.0) & (counts[target] | counts[neighbor])
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("level", ["crystal", "atom"])
 def test_what_the_target_is_made_of_is_found(planted, level, method):

@@ -378,7 +378,7 @@ def test_images_are_the_nearest_if_not_given(explained):
 def test_wrong_values_are_named():
     crystal = glass(0)
     edges = [[0, 1], [1, 2], [2, 3]]
-    with pytest.raises(ValueError, match="atom=60 is no site: there are 0 to 59"):
+    with pytest.raises(ValueError, match="atom=60 is not a site: they are 0 to 59"):
         persistence(crystal, 60, 5.0)
     with pytest.raises(ValueError, match="radius=-1"):
         homology_cycles(crystal, 0, -1)

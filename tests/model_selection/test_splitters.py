@@ -345,7 +345,10 @@ def test_repr_names_parameters():
         (lambda: FormulaShuffleSplit(test_size=1.0), "test_size must be a share"),
         (lambda: FormulaShuffleSplit(test_size=0), "test_size must be a share"),
         (lambda: LeaveOneElementOut(elements="Na"), 'the text "Na"'),
-        (lambda: LeaveOneElementOut(elements=["Na", "Xy"]), "'Xy', which is no symbol"),
+        (
+            lambda: LeaveOneElementOut(elements=["Na", "Xy"]),
+            "'Xy', which is not the symbol",
+        ),
         (lambda: LeaveOneElementOut(min_test=0), "min_test must be an int"),
         (lambda: LeaveOneClusterOut(n_clusters=1), "n_clusters must be an int of 2"),
         (lambda: LeaveOneClusterOut(features=np.ones(3)), "give a function of X"),

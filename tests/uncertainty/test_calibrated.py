@@ -277,6 +277,7 @@ def conformal(crystals):
     return model.fit(X[:500], y[:500]), X[500:], y[500:], X_test, y_test
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("target", [0, 1], ids=["formation energy", "band gap"])
 @pytest.mark.parametrize("adaptive", [False, True], ids=["constant", "adaptive"])
 def test_conformal_intervals_cover_real_labels(conformal, target, adaptive):
@@ -313,6 +314,7 @@ def test_conformal_works_on_structures(conformal, prototypes):
     assert (bounds[:, 0, 0] < mean).all()
 
 
+@pytest.mark.learning
 def test_conformal_trains_the_model_itself(crystals):
     """A regressor of one target needs no view."""
     X, y, X_test, y_test = crystals

@@ -1,4 +1,4 @@
-"""A whole active-learning campaign: ask, label, train, measure, and lose nothing."""
+"""Active-learning campaigns: query, label, train, measure; resumed after a crash."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ...utils._bases import BaseEstimator
 from ...utils._random import MAX_SEED
 from ...utils._validation import Interval, validate_params_of
 from .._learner import ActiveLearner
-from ._cycle import Run
+from ._cycle import CampaignSteps
 from ._fingerprint import describe, describe_function, fingerprint
 from ._journal import VERSION, Journal
 from ._metrics import errors_of
-from ._state import Progress
+from ._state import CampaignState
 
 _TAKEN = {"cycle", "n_labelled", "n_failed", "seconds"}
 
@@ -31,7 +31,7 @@ Scorer = Callable[[BaseEstimator, Any, Any], float]
 class ActiveLearningCampaign(BaseEstimator):
     """Label a few crystals, train, let the strategy pick the next; and again.
 
-    With a `directory`, everything is written as it happens: crystals asked for, each
+    With a `directory`, everything is written as it happens: queried crystals, each
     label as it comes, the errors of each cycle. A campaign killed at any moment goes on
     where it was when `run` is called again, and ends with the same queries as one that
     was never stopped. A crystal on which the oracle fails is noted in `failures_`, and
@@ -46,7 +46,7 @@ class ActiveLearningCampaign(BaseEstimator):
         ``strategy(learner, X_pool, n_instances, ...)``.
     oracle : callable or SimulatedOracle
         Labels a crystal of the pool: ``oracle(crystal)`` returns a number or an array
-        of shape (n_targets,), with NaN for what it does not know.
+        of shape (n_targets,), with NaN for unknown targets.
     n_initial : int or array-like of int, default=200
         Crystals to label before the first training, drawn at random; or their rows.
     batch_size : int, default=100
@@ -68,16 +68,16 @@ class ActiveLearningCampaign(BaseEstimator):
     history_ : DataFrame
         One row a cycle: ``cycle``, ``n_labelled``, ``n_failed``; of each target
         ``mae_<target>``, ``rmse_<target>``, ``r2_<target>`` on a test set and
-        ``mean_std_<target>`` there, in the target's unit; what `scoring` adds; seconds
+        ``mean_std_<target>`` there, in the target's unit; columns of `scoring`; seconds
         of fit, query and oracle, and of all.
     queries_ : DataFrame
-        One row a crystal asked for: ``cycle``, ``row`` in the pool, ``id``.
+        One row a queried crystal: ``cycle``, ``row`` in the pool, ``id``.
     labels_ : DataFrame
         Labels of the pool; NaN where there is none.
     failures_ : DataFrame
         ``cycle``, ``row``, ``id`` and ``error`` of crystals the oracle failed on.
     learner_ : ActiveLearner
-        Taught all labels, on ready graphs.
+        Trained on all labels, on ready graphs.
     estimator_ : estimator
         The last model, of the form of `estimator`: a pipeline takes structures.
 
@@ -146,12 +146,12 @@ class ActiveLearningCampaign(BaseEstimator):
         ids: Sequence[str] | None = None,
         retry_failures: bool = False,
     ) -> Self:
-        """Run all cycles, or those that are left.
+        """CampaignSteps all cycles, or those that are left.
 
         Parameters
         ----------
         X_pool : sequence of n crystals or graphs
-            What may be labelled.
+            Crystals that may be labelled.
         X_test : sequence of m crystals or graphs, optional
             The fixed test set. Without one `history_` has no errors, and the oracle
             needs `target_names`.
@@ -186,8 +186,8 @@ class ActiveLearningCampaign(BaseEstimator):
         names = self._names(test, y_test)
         with Journal(self.directory) as journal:
             seed = self._begin(journal, names, ids, (graphs, test, y_test))
-            done = Progress(journal, ids, names)
-            run = Run(
+            done = CampaignState(journal, ids, names)
+            run = CampaignSteps(
                 final=final,
                 query_strategy=self.query_strategy,
                 oracle=self.oracle,
@@ -215,22 +215,27 @@ class ActiveLearningCampaign(BaseEstimator):
     # Steps of a run
 
     def _run(
-        self, run: Run, journal: Journal, test: Any, y_test: Any, names: list[str]
+        self,
+        run: CampaignSteps,
+        journal: Journal,
+        test: Any,
+        y_test: Any,
+        names: list[str],
     ) -> ActiveLearner:
-        """Run the cycles that are left; the last learner."""
+        """CampaignSteps the cycles that are left; the last learner."""
         done, learner = run.done, None
         left = range(done.n_cycles, self.n_cycles + 1)
         bar = tqdm(left, desc="campaign", disable=not self.progress)
         for cycle in bar:
             started = perf_counter()
-            if cycle and not done.asked(cycle) and learner is None:
-                learner = run.teach(cycle - 1)
-            times = {"query": run.ask(learner, cycle)}
+            if cycle and not done.is_queried(cycle) and learner is None:
+                learner = run.train(cycle - 1)
+            times = {"query": run.select(learner, cycle)}
             if not done.rows_of(cycle):
                 break  # the pool is used up
             times["oracle"] = run.label(cycle)
             tick = perf_counter()
-            learner = run.teach(cycle)
+            learner = run.train(cycle)
             times["fit"] = perf_counter() - tick
             metrics = {}
             if test is not None:
@@ -245,7 +250,7 @@ class ActiveLearningCampaign(BaseEstimator):
                 bar.set_postfix(errors)
         # Once more: a kill may have come between the journal and the table.
         journal.write_table(done.history(), "history.csv")
-        return learner or run.teach(done.n_cycles - 1)
+        return learner or run.train(done.n_cycles - 1)
 
     def _check_sizes(self, n_pool: int) -> None:
         if isinstance(self.n_initial, Integral):
@@ -270,7 +275,7 @@ class ActiveLearningCampaign(BaseEstimator):
             )
 
     def _check_functions(self, n_pool: int) -> None:
-        """Check what is called later, before anything is paid for."""
+        """Check oracle and scorers before the first calculation."""
         if hasattr(self.oracle, "label_row"):
             if len(self.oracle) != n_pool:
                 raise ValueError(
@@ -314,7 +319,7 @@ class ActiveLearningCampaign(BaseEstimator):
         if test is None:
             if names is None:
                 raise ValueError(
-                    "without X_test and y_test the oracle has to tell its targets; "
+                    "without X_test and y_test the oracle has to name its targets; "
                     "give it an attribute target_names, such as ['energy']."
                 )
             return _name_list(names)
@@ -327,21 +332,21 @@ class ActiveLearningCampaign(BaseEstimator):
                 f"the oracle labels {len(names)} targets ({', '.join(names)}), but "
                 f"y_test has shape {np.shape(y_test)}."
             )
-        # Names that say nothing, of an array without columns, give way.
+        # Default names, of an array without columns, give way.
         unnamed = [f"target_{t}" for t in range(len(names))]
         if targets.names == unnamed:
             return names
         if names not in (unnamed, targets.names):
             raise ValueError(
                 f"the oracle labels {', '.join(names)}, but y_test has the columns "
-                f"{', '.join(targets.names)}; name and order them alike."
+                f"{', '.join(targets.names)}; use the same names and order."
             )
         return targets.names
 
     def _begin(
         self, journal: Journal, names: list[str], ids: list[str], data: tuple
     ) -> int:
-        """Write what decides the campaign, or compare with what was written."""
+        """Write the campaign's fingerprint, or compare it with the one on disk."""
         graphs, test, y_test = data
         tested = None
         if test is not None:

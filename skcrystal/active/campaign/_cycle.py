@@ -1,4 +1,4 @@
-"""One run of a campaign: what it asks, has labelled, and teaches."""
+"""Steps of a campaign's cycle: select crystals, label them, train."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from ...utils._random import seed_estimator
 from ...utils._rows import take
 from .._learner import ActiveLearner
 from .._oracles import ask
-from ._state import Progress
+from ._state import CampaignState
 
 # So many failures and no label mean that something is wrong with the oracle itself.
 _TOO_MANY = 3
 
 
 @dataclass
-class Run:
-    """What the steps of a campaign work on.
+class CampaignSteps:
+    """Model, strategy, oracle, pool and state of a campaign, and its steps.
 
     Attributes
     ----------
     final : estimator
-        What is cloned and trained at each cycle.
+        Cloned and trained at each cycle.
     query_strategy : callable
     oracle : callable or SimulatedOracle
     n_initial : int or sequence of int
     batch_size : int
     pool : sequence of n crystals or graphs
         As the oracle reads it.
-    graphs : CrystalGraphs, or what `final` reads
-    done : Progress
+    graphs : CrystalGraphs, or other input of `final`
+    done : CampaignState
     seed : int
-        Of all that chance decides, together with the cycle.
+        Of all random numbers, together with the cycle.
     is_1d : bool
         Whether there is one target, and labels have one dimension.
     """
@@ -51,13 +51,13 @@ class Run:
     batch_size: int
     pool: Any
     graphs: Any
-    done: Progress
+    done: CampaignState
     seed: int
     is_1d: bool
 
-    def ask(self, learner: ActiveLearner | None, cycle: int) -> float:
-        """Settle which crystals to label in a cycle; seconds that it took."""
-        if self.done.asked(cycle):
+    def select(self, learner: ActiveLearner | None, cycle: int) -> float:
+        """Choose the crystals of a cycle; return the seconds it took."""
+        if self.done.is_queried(cycle):
             return 0.0
         started = perf_counter()
         random = np.random.RandomState([self.seed, cycle, 1])
@@ -69,7 +69,7 @@ class Run:
         elif not len(free):
             rows = []
         else:
-            assert learner is not None  # taught in the cycle before
+            assert learner is not None  # trained in the cycle before
             learner._random = random
             n = min(self.batch_size, len(free))
             picked, _ = learner.query(take(self.graphs, free), n_instances=n)
@@ -79,12 +79,12 @@ class Run:
         return perf_counter() - started
 
     def label(self, cycle: int) -> float:
-        """Have the oracle label what is asked in a cycle; seconds that it took.
+        """Label the crystals of a cycle by the oracle; return the seconds it took.
 
         Raises
         ------
         RuntimeError
-            If it failed on every crystal. They are asked for again at the next run.
+            If it failed on every crystal. They are queried again at the next run.
         """
         started = perf_counter()
         rows = self.done.unanswered(cycle)
@@ -92,17 +92,17 @@ class Run:
             try:
                 label = ask(self.oracle, row, self.pool)
             except Exception as error:
-                # One calculation that fails is no reason to lose the others.
+                # A calculation that fails must not lose the others.
                 self.done.fail(cycle, row, f"{type(error).__name__}: {error}")
                 continue
             self.done.answer(cycle, row, label)
         failures = self.done.failures()
         failures = failures[failures["row"].isin(rows)]
         if len(failures):
-            self._tell(failures, cycle)
+            self._report(failures, cycle)
         return perf_counter() - started
 
-    def teach(self, cycle: int) -> ActiveLearner:
+    def train(self, cycle: int) -> ActiveLearner:
         """Train on all labels up to a cycle, as after any other history."""
         rows, labels = self.done.known(cycle)
         random = np.random.RandomState([self.seed, cycle, 0])
@@ -113,22 +113,22 @@ class Run:
             labels.iloc[:, 0] if self.is_1d else labels,
         )
 
-    def _tell(self, failures: Any, cycle: int) -> None:
-        """Warn of failures, or stop if nothing else came."""
-        asked = self.done.rows_of(cycle)
+    def _report(self, failures: Any, cycle: int) -> None:
+        """Warn of failures, or stop if all calculations failed."""
+        queried = self.done.rows_of(cycle)
         first = failures.iloc[0]
         about = f"the first was {first['id']}: {first['error']}"
-        all_failed = len(self.done.failures_of(cycle)) == len(asked)
-        if all_failed and (len(asked) >= _TOO_MANY or not self.done.known(cycle)[0]):
-            self.done.withdraw(asked)
+        all_failed = len(self.done.failures_of(cycle)) == len(queried)
+        if all_failed and (len(queried) >= _TOO_MANY or not self.done.known(cycle)[0]):
+            self.done.withdraw(queried)
             raise RuntimeError(
-                f"the oracle failed on all {len(asked)} crystals of cycle {cycle}; "
-                f"{about}. Mend it and run again, which asks for them again."
+                f"the oracle failed on all {len(queried)} crystals of cycle {cycle}; "
+                f"{about}. Repair it and run again, which queries them again."
             )
         warnings.warn(
-            f"cycle {cycle}: the oracle failed on {len(failures)} of {len(asked)} "
+            f"cycle {cycle}: the oracle failed on {len(failures)} of {len(queried)} "
             f"crystals; {about}. All are in failures_; run(..., retry_failures=True) "
-            "asks for them again.",
+            "queries them again.",
             UserWarning,
             stacklevel=4,
         )

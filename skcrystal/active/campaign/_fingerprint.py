@@ -1,4 +1,4 @@
-"""What decides a campaign, in words that are the same in every process."""
+"""Fingerprint of a campaign: parameters and data as text, equal in any process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from ...graphs import CrystalGraphs
 
-# Where and how loudly to compute decides nothing.
+# Device and verbosity do not change the result.
 _IDLE = {"device", "memory", "n_jobs", "verbose"}
 
 
@@ -49,7 +49,7 @@ def _without_addresses(text: str) -> str:
 
 
 def fingerprint(graphs: Any, beside: bytes) -> str:
-    """Digest of crystals in their order, and of what goes with them."""
+    """Digest of crystals in their order, and of the labels that go with them."""
     digest = hashlib.sha256(beside)
     if isinstance(graphs, CrystalGraphs):
         for name, array in sorted(graphs.columns().items()):

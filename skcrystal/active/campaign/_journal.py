@@ -1,4 +1,4 @@
-"""What a campaign has done, line by line on disk, safe against a kill at any moment."""
+"""Journal of a campaign: records line by line on disk, safe against a kill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERSION = 1
 
 
 class Journal:
-    """Records of a campaign: kept in memory, and in a file if there is a folder.
+    """Records of a campaign, in memory and in a file if there is a folder.
 
     Each record is one line of JSON, written through to the disk before `append`
     returns. A line that a crash cut short is not yet written, and is removed.
@@ -21,7 +21,7 @@ class Journal:
     Parameters
     ----------
     folder : str or Path, optional
-        Made if need be. By default nothing is written.
+        Made if needed. By default no file is written.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Journal:
                 self.records.append(json.loads(line))
             except ValueError as error:
                 raise ValueError(
-                    f"{path} is damaged in line {number}; mend that line, or start the "
+                    f"{path} is damaged in line {number}; repair it, or start the "
                     "campaign in another directory."
                 ) from error
         if self.records and self.records[0].get("version") != VERSION:
@@ -110,7 +110,7 @@ def _lock(file: TextIO, path: Path) -> None:
     """Refuse a second writer; the system lets go of the lock when a process dies."""
     try:
         import fcntl
-    except ImportError:  # Windows, where two writers are not told apart
+    except ImportError:  # Windows, where a second writer is not detected
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

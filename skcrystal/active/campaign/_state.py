@@ -1,4 +1,4 @@
-"""What a campaign knows so far, read from its journal and written to it."""
+"""State of a campaign, read from its journal and written to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ._journal import Journal
 
 
-class Progress:
-    """Crystals asked for, their labels, and the errors of each cycle.
+class CampaignState:
+    """Queried crystals, their labels, and the errors of each cycle.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Progress:
         self._journal = journal
         self._ids = ids
         self._names = names
-        self._asked: dict[int, list[int]] = {}
+        self._queried: dict[int, list[int]] = {}
         self._labels: dict[int, list[float]] = {}
         self._failures: dict[int, tuple[int, str]] = {}
         self._rows: list[dict] = []
@@ -44,12 +44,12 @@ class Progress:
     # Events
 
     def begin_cycle(self, cycle: int, rows: list[int]) -> None:
-        """Note which crystals are asked for, before any is computed."""
+        """Record the queried crystals of a cycle, before any is labelled."""
         ids = [self._ids[row] for row in rows]
         self._write(kind="query", cycle=cycle, rows=rows, ids=ids)
 
     def answer(self, cycle: int, row: int, label: NDArray[np.float64]) -> None:
-        """Note a label (n_targets,).
+        """Record a label (n_targets,).
 
         Raises
         ------
@@ -65,17 +65,17 @@ class Progress:
         self._write(kind="label", cycle=cycle, row=row, label=values)
 
     def fail(self, cycle: int, row: int, error: str) -> None:
-        """Note a crystal that cannot be labelled."""
+        """Record a crystal that could not be labelled."""
         self._write(kind="failure", cycle=cycle, row=row, error=error)
 
     def withdraw(self, rows: list[int]) -> None:
-        """Forget that crystals failed, so that they are asked for again."""
+        """Remove failures, so that the crystals are queried again."""
         self._write(kind="withdrawal", rows=rows)
 
     def end_cycle(
         self, cycle: int, metrics: Mapping[str, float], seconds: Mapping[str, float]
     ) -> None:
-        """Note the errors after a cycle, and what it took."""
+        """Record the errors and the seconds of a cycle."""
         row = {
             "cycle": cycle,
             "n_labelled": len(self._labels),
@@ -94,7 +94,7 @@ class Progress:
     def _take_in(self, record: dict) -> None:
         kind = record["kind"]
         if kind == "query":
-            self._asked[record["cycle"]] = record["rows"]
+            self._queried[record["cycle"]] = record["rows"]
         elif kind == "label":
             self._labels[record["row"]] = [
                 np.nan if value is None else value for value in record["label"]
@@ -108,19 +108,19 @@ class Progress:
             row = record["row"]
             self._rows.append({k: np.nan if v is None else v for k, v in row.items()})
 
-    # What is known
+    # Queries of the state
 
     @property
     def n_cycles(self) -> int:
         return len(self._rows)
 
-    def asked(self, cycle: int) -> bool:
-        """Whether it is settled which crystals to label in a cycle."""
-        return cycle in self._asked
+    def is_queried(self, cycle: int) -> bool:
+        """Whether the crystals of a cycle are chosen."""
+        return cycle in self._queried
 
     def rows_of(self, cycle: int) -> list[int]:
-        """Crystals asked for in a cycle."""
-        return self._asked.get(cycle, [])
+        """Queried crystals of a cycle."""
+        return self._queried.get(cycle, [])
 
     def unanswered(self, cycle: int) -> list[int]:
         """Crystals of a cycle whose label has not come."""
@@ -135,14 +135,14 @@ class Progress:
         return [row for row in self.rows_of(cycle) if row in self._failures]
 
     def free_rows(self) -> NDArray[np.int64]:
-        """Crystals that were never asked for."""
+        """Crystals that were never queried."""
         free = np.ones(len(self._ids), dtype=bool)
-        for rows in self._asked.values():
+        for rows in self._queried.values():
             free[rows] = False
         return np.flatnonzero(free)
 
     def known(self, cycle: int) -> tuple[list[int], pd.DataFrame]:
-        """Crystals labelled up to a cycle, in the order of asking, and their labels."""
+        """Crystals labelled up to a cycle, in order of queries, and their labels."""
         rows = [
             row
             for c in range(cycle + 1)
@@ -160,7 +160,7 @@ class Progress:
         return pd.DataFrame(
             [
                 (c, row, self._ids[row])
-                for c, rows in self._asked.items()
+                for c, rows in self._queried.items()
                 for row in rows
             ],
             columns=["cycle", "row", "id"],

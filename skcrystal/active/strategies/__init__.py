@@ -1,1 +1,1 @@
-"""Query strategies and what they compute."""
+"""Query strategies: acquisition functions, surrogates and selection of batches."""

@@ -14,7 +14,7 @@ Picked = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 def check_n_instances(n_instances: int, X_pool: Any) -> int:
-    """Check how many crystals are asked of a pool.
+    """Check the number of crystals to pick from a pool.
 
     Raises
     ------
@@ -36,12 +36,12 @@ def top(scores: NDArray[np.float64], n: int) -> Picked:
 
 
 def top_by_log(scores: NDArray[np.float64], n: int) -> Picked:
-    # Crystals far off are told apart by the logarithm of a score that is all but zero
+    # The logarithm still ranks crystals whose score is all but zero
     indices, scores = top(scores, n)
     return indices, np.exp(scores)
 
 
-# Probabilities of Gaussians by their logarithms, which tell far tails apart.
+# Gaussian probabilities by their logarithms, which do not underflow in the tails.
 
 
 def log_between(

@@ -53,7 +53,7 @@ def pick_greedily(
     scores = np.empty(n_instances)
     for k in range(n_instances):
         if np.isinf(gap).all():
-            # Nothing to be far from: the worthiest, of these the most central
+            # No labelled crystal yet: the highest score, of these the most central
             center = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
             best = int(np.lexsort((center, -worth))[0])
             scores[k] = worth[best]
@@ -106,7 +106,7 @@ def pick_from_largest_cluster(
         n_known = len(known)
     while len(picked) < n_instances:
         weight = np.bincount(cluster, gap**2, minlength=n_known + len(picked))
-        # A cluster whose points were all picked weighs nothing, but ties at zero
+        # A cluster whose points were all picked has weight zero, but ties at zero
         weight[np.bincount(cluster[free], minlength=len(weight)) == 0] = -1.0
         inside = free & (cluster == weight.argmax())
         best = int(np.where(inside, gap, -1.0).argmax())

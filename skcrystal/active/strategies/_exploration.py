@@ -1,7 +1,7 @@
 """Query strategies that make the model better.
 
 All have modAL's signature, ``strategy(learner, X_pool, n_instances=1, ...)``, and
-return indices, best first, and their scores. They change nothing and keep nothing.
+return indices, best first, and their scores. They have no state and no side effects.
 Options are given at the query, ``learner.query(pool, n_instances=5, weights=[1, 0])``,
 or beforehand by ``functools.partial``.
 """
@@ -18,11 +18,11 @@ from ._acquisition import Picked, check_n_instances, top
 from ._batch_selection import gaps, pick_from_largest_cluster, pick_greedily
 from ._surrogate import (
     Weights,
-    believe,
     embed,
-    known_points,
-    scales,
+    labelled_embeddings,
+    predict_mean_std,
     target_names,
+    target_scales,
     target_weights,
 )
 
@@ -35,7 +35,7 @@ def random_sampling(
     Parameters
     ----------
     learner : ActiveLearner
-        Not asked.
+        Not used.
     X_pool : sequence of P crystals or graphs
     n_instances : int, default=1
         How many to pick.
@@ -61,7 +61,7 @@ def random_sampling(
 def max_std(
     learner: Any, X_pool: Any, n_instances: int = 1, *, weights: Weights | None = None
 ) -> Picked:
-    """Pick what the model is least sure of.
+    """Pick the crystals of the largest predictive std.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def diverse_max_std(
     weights: Weights | None = None,
     diversity: float = 1.0,
 ) -> Picked:
-    """Pick what the model is least sure of, but no two crystals of a kind.
+    """Pick crystals of large predictive std that differ from each other.
 
     Crystals are picked one by one by uncertainty times distance: the distance, in the
     model's embedding, to the nearest crystal known or already picked. A batch of the
@@ -137,12 +137,12 @@ def diverse_max_std(
     if diversity == 0:
         return top(uncertainty, n)
     points = embed(learner, X_pool)
-    gap = gaps(points, known_points(learner))
+    gap = gaps(points, labelled_embeddings(learner))
     return pick_greedily(points, gap, n, worth=uncertainty, power=diversity)
 
 
 def k_center(learner: Any, X_pool: Any, n_instances: int = 1) -> Picked:
-    """Pick crystals unlike any known one: cover the pool, whatever the model says.
+    """Pick crystals unlike any known one: cover the pool, regardless of predictions.
 
     Greedy solution of the k-center problem in the model's embedding [1]_.
 
@@ -174,7 +174,7 @@ def k_center(learner: Any, X_pool: Any, n_instances: int = 1) -> Picked:
     """
     n = check_n_instances(n_instances, X_pool)
     points = embed(learner, X_pool)
-    return pick_greedily(points, gaps(points, known_points(learner)), n)
+    return pick_greedily(points, gaps(points, labelled_embeddings(learner)), n)
 
 
 def largest_cluster(learner: Any, X_pool: Any, n_instances: int = 1) -> Picked:
@@ -183,7 +183,7 @@ def largest_cluster(learner: Any, X_pool: Any, n_instances: int = 1) -> Picked:
     Largest cluster maximum distance [1]_, in the model's embedding: each crystal of the
     pool belongs to the nearest one known or picked; the next is the farthest of the
     cluster with the largest sum of squared distances. It covers the pool as `k_center`
-    does, but by its density: a lone outlier is no large cluster.
+    does, but by its density: a lone outlier is not a large cluster.
 
     Parameters
     ----------
@@ -213,10 +213,12 @@ def largest_cluster(learner: Any, X_pool: Any, n_instances: int = 1) -> Picked:
        24, 164 (2023), arXiv:2203.09410.
     """
     n = check_n_instances(n_instances, X_pool)
-    return pick_from_largest_cluster(embed(learner, X_pool), known_points(learner), n)
+    return pick_from_largest_cluster(
+        embed(learner, X_pool), labelled_embeddings(learner), n
+    )
 
 
 def _uncertainty(learner: Any, X: Any, weights: Weights | None) -> NDArray[np.float64]:
-    mean, std = believe(learner, X)
+    mean, std = predict_mean_std(learner, X)
     weight = target_weights(weights, target_names(learner, mean.shape[1]))
-    return (std / scales(learner, mean)) @ (weight / weight.sum())
+    return (std / target_scales(learner, mean)) @ (weight / weight.sum())

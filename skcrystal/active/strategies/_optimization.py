@@ -22,10 +22,10 @@ from ._acquisition import (
 )
 from ._surrogate import (
     Weights,
-    believe,
     known_labels,
-    scales,
+    predict_mean_std,
     target_names,
+    target_scales,
     target_weights,
 )
 
@@ -39,7 +39,7 @@ def expected_improvement(
     xi: float = 0.0,
     best: ArrayLike | None = None,
 ) -> Picked:
-    """Pick what is expected to beat the best crystal known by most.
+    """Pick crystals of the largest expected improvement over the best known one.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def expected_improvement(
         if not len(known):
             raise ValueError(
                 "no crystal with all the weighted labels is known, so that there is "
-                "nothing to improve on; give `best`, or weigh fewer targets."
+                "no value to improve on; give `best`, or weigh fewer targets."
             )
     else:
         known = to_objective(np.atleast_2d(np.asarray(best, dtype=np.float64)))
@@ -95,7 +95,7 @@ def upper_confidence_bound(
     weights: Weights | None = None,
     beta: float = 2.0,
 ) -> Picked:
-    """Pick what may well be the best: mean plus a multiple of its uncertainty.
+    """Pick crystals of the largest predicted mean plus a multiple of its std.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def target_window(
     *,
     windows: Mapping[str | int, tuple[float, float]] | Sequence[tuple[float, float]],
 ) -> Picked:
-    """Pick what most probably lies in a window of properties.
+    """Pick crystals that most probably lie in a window of properties.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def target_window(
         If the pool is too small, a window is empty, or names no target.
     """
     n = check_n_instances(n_instances, X_pool)
-    mean, std = believe(learner, X_pool)
+    mean, std = predict_mean_std(learner, X_pool)
     names = target_names(learner, mean.shape[1])
     log_probability = np.zeros(len(mean))
     for t, low, high in _check_windows(windows, names):
@@ -171,8 +171,8 @@ def target_window(
 
 
 def _objective(learner: Any, X: Any, weights: Weights | None) -> tuple:
-    """Mean and standard deviation of a weighted sum, and what forms it of labels."""
-    mean, std = believe(learner, X)
+    """Mean and std of a weighted sum, and the function that forms it of labels."""
+    mean, std = predict_mean_std(learner, X)
     names = target_names(learner, mean.shape[1])
     if weights is None and len(names) > 1:
         raise ValueError(
@@ -180,7 +180,7 @@ def _objective(learner: Any, X: Any, weights: Weights | None) -> tuple:
             f"({', '.join(names)}); say which to raise (positive) or lower (negative), "
             f"for example weights={{{names[-1]!r}: 1.0}}."
         )
-    weight = target_weights(weights, names, signed=True) / scales(learner, mean)
+    weight = target_weights(weights, names, signed=True) / target_scales(learner, mean)
     used = weight != 0
 
     def to_objective(values: NDArray) -> NDArray[np.float64]:
@@ -193,7 +193,7 @@ def _objective(learner: Any, X: Any, weights: Weights | None) -> tuple:
             np.broadcast_to(values, (len(values), len(names)))[:, used] @ weight[used]
         )
 
-    # Targets are taken as independent, which their predictions say nothing against
+    # Targets are taken as independent: predictions hold no covariances
     spread = np.sqrt((std[:, used] ** 2) @ (weight[used] ** 2))
     return to_objective(mean), spread, to_objective
 

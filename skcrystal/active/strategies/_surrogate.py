@@ -1,4 +1,4 @@
-"""What a strategy may ask of a learner: predictions, scales, features, names."""
+"""Surrogate of a strategy: predictions, scales and embeddings of a learner."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def embed(model: Any, X: Any) -> NDArray[np.float32]:
         raise TypeError(
             f"{type(model).__name__} has no embed(X), which diversity in embedding "
             "space needs; take a graph network or an EnsembleRegressor of them, or a "
-            "strategy that asks for no features."
+            "strategy that needs no features."
         )
     return model.embed(X)
 
 
 def known_labels(learner: Any) -> NDArray[np.float64] | None:
-    """Labels (n, T) that a learner or committee was taught; None if there are none."""
+    """Labels (n, T) that a learner or committee was trained on; None without any."""
     known = [
         np.asarray(member.y_training, dtype=np.float64)
         for member in getattr(learner, "learner_list", [learner])
@@ -61,8 +61,8 @@ def known_labels(learner: Any) -> NDArray[np.float64] | None:
     return np.concatenate([y.reshape(len(y), -1) for y in known]) if known else None
 
 
-def known_points(learner: Any) -> NDArray[np.float32] | None:
-    """Features (n, D) of the crystals a learner or any of a committee was taught."""
+def labelled_embeddings(learner: Any) -> NDArray[np.float32] | None:
+    """Features (n, D) of the crystals that a learner or committee was trained on."""
     known = [
         member.X_training
         for member in getattr(learner, "learner_list", [learner])
@@ -86,7 +86,9 @@ def target_names(learner: Any, n_targets: int) -> list[str]:
     return list(names) if names else [f"target_{t}" for t in range(n_targets)]
 
 
-def believe(learner: Any, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def predict_mean_std(
+    learner: Any, X: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each target, (m, T) each.
 
     Raises
@@ -106,7 +108,7 @@ def believe(learner: Any, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float
     return mean, std
 
 
-def scales(learner: Any, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def target_scales(learner: Any, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit in which each of T targets is measured against the others.
 
     The standard deviation of the labels the learner knows; without any, that of its
@@ -135,7 +137,7 @@ def target_weights(
     ----------
     weights : array-like of shape (T,), mapping, or None
         A mapping goes from names or numbers of targets to weights; those left out
-        weigh zero. None weighs all alike.
+        weigh zero. None gives all the same weight.
     names : sequence of T str
     signed : bool, default=False
         Whether weights may be negative.

@@ -21,7 +21,7 @@ from ...utils._parallel import parallel_in_order
 from .._bunch import labelled_crystals
 from ..parsing._packed import pack, unpack
 
-_TASK = 100  # pairs: at some 3 ms each, enough to hide what a task costs
+_TASK = 100  # pairs: at some 3 ms each, enough to hide the overhead of a task
 
 
 def find_duplicates(
@@ -31,7 +31,7 @@ def find_duplicates(
     n_jobs: int | None = None,
     verbose: bool | int = False,
 ) -> pd.DataFrame:
-    """List crystals that are the same, whatever their cells.
+    """List crystals that are the same in any cell.
 
     Crystals of one reduced formula are compared by pymatgen's StructureMatcher [1]_.
     Those that match, directly or by way of others, are a group.
@@ -41,9 +41,9 @@ def find_duplicates(
     crystals : Bunch or sequence of n pymatgen Structures
         Ordered crystals, and labels if it is a Bunch.
     matcher : StructureMatcher, optional
-        Decides what is the same; by default with ``ltol=0.05, stol=0.1, angle_tol=3,
-        scale=False`` and elements compared: lattice vectors agree within 5 % and 3°,
-        sites within a tenth of the distance of atoms.
+        Decides which crystals are the same; by default with ``ltol=0.05, stol=0.1,
+        angle_tol=3, scale=False`` and elements compared: lattice vectors agree within 5
+        % and 3°, sites within a tenth of the distance of atoms.
     n_jobs : int, optional
         Number of joblib workers. The result does not depend on it.
     verbose : bool or int, default=False

@@ -28,9 +28,9 @@ def filter_by_range(
     Parameters
     ----------
     bunch : Bunch
-        What a loader of this package returns.
+        As a loader of this package returns it.
     missing : {"drop", "keep"}, default="drop"
-        What to do about a crystal without a label in a column that has a range.
+        How to treat a crystal without a label in a column that has a range.
     **ranges : tuple (low, high)
         A range for each column of `frame` that is to be looked at, in its units; None
         for an open end. The beginning of a target's name will do, if no other target
@@ -40,16 +40,16 @@ def filter_by_range(
     Returns
     -------
     Bunch
-        A new one of the same form: everything that has one row a crystal is cut alike,
-        `folds` name the rows that are left by their new numbers, and DESCR says to
-        what. The one given stays as it was.
+        A new one of the same form: everything that has one row a crystal is filtered,
+        `folds` name the rows that are left by their new numbers, and DESCR names the
+        ranges. The one given stays as it was.
 
     Raises
     ------
     TypeError
-        If `bunch` is no Bunch, or a range no pair of numbers.
+        If `bunch` is not a Bunch, or a range not a pair of numbers.
     ValueError
-        If there is no such column, it holds no numbers or a label for each site, or no
+        If a column is missing, holds no numbers or a label for each site, or no
         crystal is left.
 
     Examples
@@ -70,28 +70,30 @@ def filter_by_range(
     if missing not in _MISSING:
         raise ValueError(f"missing={missing!r} is none of {', '.join(_MISSING)}.")
     columns = _columns(bunch)
-    kept = np.ones(len(bunch.data), dtype=bool)
+    selected = np.ones(len(bunch.data), dtype=bool)
     texts = []
     for given, ends in ranges.items():
         name = _full_name(given, columns, bunch)
         low, high = _ends(given, ends)
         values = _numbers(name, columns[name])
         inside = (values >= low) & (values <= high)
-        kept &= inside | np.isnan(values) if missing == "keep" else inside
+        selected &= inside | np.isnan(values) if missing == "keep" else inside
         texts.append(f"{low:g} <= {name} <= {high:g}")
     condition = ", ".join(texts)
-    if not kept.any():
+    if not selected.any():
         raise ValueError(
-            f"none of {len(kept)} crystals has {condition}; widen the ranges."
+            f"none of {len(selected)} crystals has {condition}; widen the ranges."
         )
-    line = f"Filtered: {kept.sum()} of {len(kept)} crystals with {condition}; those "
-    line += f"without such a label were {'dropped' if missing == 'drop' else 'kept'}."
-    rows = np.flatnonzero(kept)
+    line = (
+        f"Filtered: {selected.sum()} of {len(selected)} crystals with {condition}; "
+        f"those without such a label were {'dropped' if missing == 'drop' else 'kept'}."
+    )
+    rows = np.flatnonzero(selected)
     cut = Bunch()
     for key, value in bunch.items():
         if _is_splits(value):
-            cut[key] = _renumbered(value, kept)
-        elif _is_rows(key, value, len(kept)):
+            cut[key] = _renumbered(value, selected)
+        elif _is_rows(key, value, len(selected)):
             cut[key] = take(value, rows)
         else:
             cut[key] = value
@@ -112,7 +114,7 @@ def _columns(bunch: Bunch) -> dict[str, Any]:
             if isinstance(target, list):  # an array for each crystal
                 raise ValueError(
                     f"{name!r} is a label of sites, not of crystals; choose crystals "
-                    "by what you compute of `target`."
+                    "by values that you compute from `target`."
                 )
             values = np.asarray(target)
             columns[name] = values if values.ndim == 1 else values[:, i]
@@ -126,7 +128,7 @@ def _full_name(given: str, columns: dict[str, Any], bunch: Bunch) -> str:
     names = [name for name in targets if name in columns and name.startswith(given)]
     if len(names) == 1:
         return names[0]
-    reason = f"begins several targets: {names}" if names else "is no column"
+    reason = f"begins several targets: {names}" if names else "is not a column"
     raise ValueError(
         f"{given!r} {reason}. There are {sorted(map(str, columns))}, of which targets: "
         f"{targets}."
@@ -140,7 +142,7 @@ def _ends(name: str, ends: Any) -> tuple[float, float]:
         high = np.inf if high is None else float(high)
     except (TypeError, ValueError):
         raise TypeError(
-            f"{name}={ends!r} is no range; give (low, high), None for an open end."
+            f"{name}={ends!r} is not a range; give (low, high), None for an open end."
         ) from None
     if not low <= high:
         raise ValueError(f"{name}=({low:g}, {high:g}) is empty: low is above high.")
@@ -167,11 +169,11 @@ def _is_splits(value: Any) -> bool:
     )
 
 
-def _renumbered(splits: Any, kept: NDArray[np.bool_]) -> list[tuple[Any, Any]]:
-    """Splits among the rows that are kept, by their numbers after the others left."""
-    new = np.cumsum(kept) - 1
+def _renumbered(splits: Any, selected: NDArray[np.bool_]) -> list[tuple[Any, Any]]:
+    """Splits among the selected rows, renumbered."""
+    new = np.cumsum(selected) - 1
     return [
-        (new[train[kept[train]]], new[test[kept[test]]])
+        (new[train[selected[train]]], new[test[selected[test]]])
         for train, test in ((np.asarray(a), np.asarray(b)) for a, b in splits)
     ]
 

@@ -20,7 +20,7 @@ from ...graphs._structures import CrystalArrays, iter_crystals
 from .._bunch import labelled_crystals
 
 _NEIGHBORS = 8
-_FEWEST = 30  # of fewer crystals nobody can say what is usual
+_FEWEST = 30  # fewer crystals give no usual range
 _NORMAL = 1.4826  # standard deviations of a normal distribution in a median deviation
 
 
@@ -72,9 +72,9 @@ def find_outliers(
 
     Notes
     -----
-    What is listed is unusual, not wrong: high-pressure phases and molecules have odd
-    volumes, solid noble gases are far apart, and gaps differ between polymorphs. What
-    is not listed may be wrong by less. With fewer than 30 labels only geometry is
+    Listed crystals are unusual, not wrong: high-pressure phases and molecules have odd
+    volumes, solid noble gases are far apart, and gaps differ between polymorphs. Other
+    crystals may be wrong by less. With fewer than 30 labels only geometry is
     looked at. Time grows with the square of the number of crystals.
 
     Of 32,327 Materials Project crystals 427 are listed (1.3 %): 95 for formation
@@ -95,7 +95,7 @@ def find_outliers(
     for i, crystal in enumerate(
         tqdm(arrays, unit="crystal", desc="distances", disable=not verbose)
     ):
-        odd = list(odd_contacts(crystal, closest, farthest))
+        odd = list(unusual_contacts(crystal, closest, farthest))
         if odd:
             found[i] = odd
     for i, excess, reason in _odd_numbers(arrays, labels, threshold):
@@ -169,7 +169,7 @@ def _nearest(fractions: NDArray[np.float32]) -> NDArray[np.intp]:
     search = NearestNeighbors(n_neighbors=_NEIGHBORS + 1, algorithm="brute")
     found = search.fit(fractions).kneighbors(fractions, return_distance=False)
     other = found != np.arange(len(found))[:, None]
-    other[other.all(axis=1), -1] = False  # of more equals than are asked for
+    other[other.all(axis=1), -1] = False  # of more equal ones than requested
     return found[other].reshape(len(found), _NEIGHBORS)
 
 
@@ -199,10 +199,10 @@ def _among_all(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], Any]:
 _SETTINGS = GraphSettings(cutoff=4.0, on_isolated="nearest", reduce=None)
 
 
-def odd_contacts(
+def unusual_contacts(
     crystal: CrystalArrays, closest: float, farthest: float
 ) -> Iterator[tuple[float, str]]:
-    """Yield what is odd about distances, with how odd: 1 at the limit, more beyond.
+    """Yield unusual distances and how unusual each is: 1 at the limit, more beyond.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def _radii() -> NDArray[np.float64]:
     """Covalent radii (Cordero et al., 2008) in Å, by atomic number."""
     from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 
-    radii = np.full(119, 1.7)  # of what comes after curium
+    radii = np.full(119, 1.7)  # of elements after curium
     for symbol, radius in CovalentRadius.radius.items():
         if Element.is_valid_symbol(symbol):
             radii[Element(symbol).Z] = radius

@@ -1,4 +1,4 @@
-"""What is asked of the Materials Project's server, and how its failures are told."""
+"""Requests to the Materials Project's server, and messages for its failures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Server:
     def database_version(self) -> str:
         """Release of the database, such as "2025.09.25", at this moment.
 
-        The client knows one too, of when this process first asked.
+        The client's own is of the first request of this process.
         """
 
         def ask() -> str:
@@ -61,7 +61,7 @@ class Server:
         Raises
         ------
         ServerError
-            If there is no answer.
+            If the server does not answer.
         ValueError
             If the server does not accept the query.
         """
@@ -133,7 +133,9 @@ def connect(key: str, endpoint: str) -> Iterator[Server]:
                 use_document_model=False,
                 mute_progress_bars=True,
             )
-        except MPRestError as error:  # the server is up, and says that it is not well
+        except (
+            MPRestError
+        ) as error:  # the server is up, and reports a failure of its own
             raise ConnectionError(str(error)) from error
 
     with _patiently(client, key) as rester:
@@ -141,37 +143,37 @@ def connect(key: str, endpoint: str) -> Iterator[Server]:
 
 
 def _patiently(ask: Callable[[], _T], key: str) -> _T:
-    """What `ask` returns, asked again after waits as long as that may help."""
+    """Result of `ask`, repeated after waits as long as that may help."""
     from mp_api.client.core import MPRestError
 
     for wait in (*WAITS, None):
         try:
             return ask()
         except (MPRestError, OSError, ValueError, KeyError) as error:
-            status, said = _status(error), _said(error, key)
+            status, reason = _status(error), _reason(error, key)
             if status in (401, 403):
                 raise ServerError(
                     f"The Materials Project refused the API key (HTTP {status}). "
                     "Compare it with https://materialsproject.org/api. The server "
-                    f"says: {said}",
+                    f"answers: {reason}",
                     refused=True,
                 ) from None
             if not _may_pass(error, status):
                 raise ValueError(
-                    f"The Materials Project does not accept this query: {said}"
+                    f"The Materials Project does not accept this query: {reason}"
                 ) from None
             if wait is None:
                 # Not chained: the client's own messages hold all ids of a request.
                 raise ServerError(
                     f"No answer from the Materials Project after {len(WAITS) + 1} "
-                    f"tries: {said}"
+                    f"tries: {reason}"
                 ) from None
         time.sleep(wait)
     raise AssertionError("the last try returns or raises")
 
 
 def _status(error: Exception) -> int | None:
-    """HTTP status, if that is what failed. The client only writes it in its text."""
+    """HTTP status of a failed request. The client only writes it in its text."""
     response = getattr(error, "response", None)
     if response is not None:
         return int(response.status_code)
@@ -190,7 +192,7 @@ def _may_pass(error: Exception, status: int | None) -> bool:
     return wrapped or isinstance(error, kinds) or "timed out" in str(error)
 
 
-def _said(error: Exception, key: str) -> str:
+def _reason(error: Exception, key: str) -> str:
     """The message in one short line, without queries, and without the key."""
     text = re.sub(r"\?\S+", "", str(error) or type(error).__name__)
     return " ".join(text.replace(key, "<key>").split())[:400]

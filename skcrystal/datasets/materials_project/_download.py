@@ -1,4 +1,4 @@
-"""From a query to all its crystals: what is on disk, then what is not, in chunks."""
+"""Crystals of a query: those on disk, then the others from the server, in chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from ._client import Server, ServerError, connect
 from ._query import order, value
-from ._store import Store, chunks, pack, unpack
+from ._store import Store, chunks, compact, expand
 
 # Id, crystal (None if the server has none), and values of the fields, in their order
 Row = tuple[str, Structure | None, list[float | None]]
@@ -30,7 +30,7 @@ def from_disk(store: Store) -> tuple[dict[str, Any] | None, dict[int, list[Row]]
 
 
 def is_complete(plan: Mapping[str, Any] | None, loaded: Mapping[int, Any]) -> bool:
-    """Whether nothing has to be asked for."""
+    """Whether all chunks of the plan are on disk."""
     return plan is not None and plan["complete"] and len(loaded) == len(chunks(plan))
 
 
@@ -44,16 +44,16 @@ def from_server(
     chunk_size: int,
     verbose: bool,
 ) -> tuple[dict[str, Any], dict[int, list[Row]]]:
-    """Ask for what is not on disk.
+    """Download the chunks that are not on disk.
 
     Parameters
     ----------
     store : Store
-        Where it is kept.
+        Folder of the query.
     wanted : mapping
         "endpoint", "query", "fields", "max_structures" and "random_state".
     plan, loaded : dict
-        What there is already, as `from_disk` returns it. A plan of another release of
+        State on disk, as `from_disk` returns it. A plan of another release of
         the database is dropped.
     key : str
     chunk_size : int
@@ -73,7 +73,7 @@ def from_server(
     try:
         with connect(key, wanted["endpoint"]) as server:
             version = None
-            # Asked again in the end, so that all is known to be of one release
+            # Requested again in the end, so that all is of one release
             while version != (version := server.database_version()):
                 if plan is not None and plan["database_version"] != version:
                     warnings.warn(
@@ -91,7 +91,7 @@ def from_server(
         n_rows = sum(map(len, loaded.values()))
         total = len(plan["ids"]) if plan else "an unknown number of"
         raise (PermissionError if error.refused else OSError)(
-            f"{error} What has come is kept, {n_rows} of {total} crystals, in "
+            f"{error} {n_rows} of {total} crystals have come and are saved in "
             f"{store.folder}. Call again to go on."
         ) from None
     assert plan is not None  # the loop ran
@@ -103,14 +103,14 @@ def from_server(
 def _plan(
     server: Server, wanted: Mapping[str, Any], version: str, chunk_size: int
 ) -> dict[str, Any]:
-    """Which materials match, which of them are wanted, and when this was asked."""
+    """Plan of a download: the ids that match and are drawn, date and release."""
     query = dict(wanted["query"])
-    asked = query.pop("material_ids", None)
+    requested = query.pop("material_ids", None)
     found: set[str] = set()
-    if asked is None:
+    if requested is None:
         found.update(server.ids(query))
-    for start in range(0, len(asked or []), _AT_ONCE):
-        some = asked[start : start + _AT_ONCE]
+    for start in range(0, len(requested or []), _AT_ONCE):
+        some = requested[start : start + _AT_ONCE]
         found.update(server.ids({**query, "material_ids": some}))
     if not found:
         raise ValueError(
@@ -127,7 +127,7 @@ def _plan(
         "database_version": version,
         "date": datetime.now(UTC).date().isoformat(),
         "n_matching": n_matching,
-        "unmatched": [one for one in asked or [] if order(one) not in known],
+        "unmatched": [one for one in requested or [] if order(one) not in known],
         "chunk_size": chunk_size,
         "complete": False,
         "ids": ids,
@@ -143,8 +143,8 @@ def _ask_for_chunks(
 ) -> None:
     """Add to `loaded`, and to the disk, the chunks of the plan that are not there."""
     fields = plan["wanted"]["fields"]
-    # Of "bulk_modulus.vrh" the server is asked for all of "bulk_modulus".
-    asked = ["structure", *sorted({name.partition(".")[0] for name in fields})]
+    # The server gives all of "bulk_modulus" for "bulk_modulus.vrh".
+    requested = ["structure", *sorted({name.partition(".")[0] for name in fields})]
     with tqdm(
         total=len(plan["ids"]),
         initial=sum(map(len, loaded.values())),
@@ -155,7 +155,7 @@ def _ask_for_chunks(
         for k, ids in enumerate(chunks(plan)):
             if k in loaded:
                 continue
-            documents = server.documents(ids, asked)
+            documents = server.documents(ids, requested)
             rows = [_row(one, documents.get(one, {}), fields) for one in ids]
             store.write(k, rows)
             loaded[k] = _load(rows)
@@ -168,7 +168,7 @@ def _row(
     structure = document.get("structure")
     return {
         "id": material_id,
-        "structure": pack(structure) if structure else None,
+        "structure": compact(structure) if structure else None,
         "values": [value(document, name) for name in fields],
     }
 
@@ -177,7 +177,7 @@ def _load(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     return [
         (
             row["id"],
-            unpack(row["structure"]) if row["structure"] else None,
+            expand(row["structure"]) if row["structure"] else None,
             row["values"],
         )
         for row in rows

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 from sklearn.utils import Bunch
@@ -17,37 +17,13 @@ from sklearn.utils import Bunch
 from .._bunch import make_bunch
 from ._client import ENDPOINT, find_key
 from ._download import Row, from_disk, from_server, is_complete
-from ._query import (
-    UNITS,
-    check_count,
-    check_fields,
-    check_flag,
-    check_names,
-    check_range,
-)
+from ._query import UNITS, SummaryFilters, check_count, check_fields, check_filters
 from ._store import Store
 
 
 def fetch_materials_project(
     *,
     fields: str | Sequence[str] = ("formation_energy_per_atom", "band_gap"),
-    elements: str | Sequence[str] | None = None,
-    exclude_elements: str | Sequence[str] | None = None,
-    chemsys: str | Sequence[str] | None = None,
-    formula: str | Sequence[str] | None = None,
-    material_ids: str | Sequence[str] | None = None,
-    num_sites: int | tuple[int | None, int | None] | None = None,
-    num_elements: int | tuple[int | None, int | None] | None = None,
-    crystal_system: str | None = None,
-    spacegroup_number: int | None = None,
-    formation_energy: float | tuple[float | None, float | None] | None = None,
-    energy_above_hull: float | tuple[float | None, float | None] | None = None,
-    band_gap: float | tuple[float | None, float | None] | None = None,
-    is_stable: bool | None = None,
-    is_metal: bool | None = None,
-    theoretical: bool | None = None,
-    has_props: str | Sequence[str] | None = None,
-    include_gnome: bool = False,
     max_structures: int | None = None,
     random_state: int = 0,
     api_key: str | None = None,
@@ -57,14 +33,15 @@ def fetch_materials_project(
     verbose: bool = False,
     return_X_y: bool = False,
     as_frame: bool = False,
+    **filters: Unpack[SummaryFilters],
 ) -> Any:
     """Download crystals and labels of the Materials Project that match a query, once.
 
-    Ids of what matches come first, then structures and labels in chunks, each of which
-    is on disk when the next is asked for. What breaks off goes on where it was with the
-    next call of the same query. A finished query is read from disk: without a request,
-    a key, or mp-api. If the database is updated in between, a query starts over, with
-    a warning, so that all labels are of one release.
+    Ids of matching materials come first, then structures and labels in chunks, each of
+    which is on disk when the next is requested. A download that breaks off is resumed
+    by the next call of the same query. A finished query is read from disk: without a
+    request, a key, or mp-api. If the database is updated in between, a query starts
+    over, with a warning, so that all labels are of one release.
 
     Needs the extra ``mp``, and a key, which is free and never written anywhere.
     Filters are those of mp-api's summary search, under its names.
@@ -82,42 +59,6 @@ def fetch_materials_project(
         Targets: numbers and flags of a summary, such as "energy_above_hull",
         "is_metal" or "total_magnetization". Averages of a modulus are
         "bulk_modulus.vrh", ".voigt" and ".reuss". `DESCR` gives the units.
-    elements : str or sequence of str, optional
-        Elements that are all there.
-    exclude_elements : str or sequence of str, optional
-        Elements none of which is there. The server limits how many.
-    chemsys : str or sequence of str, optional
-        Chemical systems, such as ``"Li-Fe-O"`` or ``"Si-*"``.
-    formula : str or sequence of str, optional
-        Formulas, such as ``"Fe2O3"``, ``"ABO3"`` or ``"Si*"``.
-    material_ids : str or sequence of str, optional
-        Ids, such as "mp-149".
-    num_sites : int or (min, max), optional
-        Number of atoms in the cell. Either end of any range may be None.
-    num_elements : int or (min, max), optional
-        Number of elements.
-    crystal_system : str, optional
-        Such as "Cubic".
-    spacegroup_number : int, optional
-        From 1 to 230.
-    formation_energy : float or (min, max), optional
-        Formation energy in eV/atom.
-    energy_above_hull : float or (min, max), optional
-        Energy above the convex hull in eV/atom.
-    band_gap : float or (min, max), optional
-        Band gap in eV.
-    is_stable : bool, optional
-        Whether the material is on the convex hull.
-    is_metal : bool, optional
-        Whether it has no band gap.
-    theoretical : bool, optional
-        Whether it was never reported in an experiment.
-    has_props : str or sequence of str, optional
-        Properties that were computed, such as "elasticity" or "dielectric". Without
-        this, targets that few materials have are mostly NaN.
-    include_gnome : bool, default=False
-        Take materials of the GNoME set too: for use that is not commercial, and given
-        only to those who agreed to its terms, so that another key finds other crystals.
     max_structures : int, optional
         Draw at most so many of the materials that match, at random: the first ids are
         older and simpler materials. A smaller draw is part of a larger one.
@@ -127,14 +68,14 @@ def fetch_materials_project(
         Key from https://materialsproject.org/api; by default the environment variable
         MP_API_KEY, then PMG_MAPI_KEY of pymatgen's settings.
     data_home : str or Path, optional
-        Folder in which queries are kept, a folder each; by default the user's cache
+        Cache folder, with a folder for each query; by default the user's cache
         folder, in ``skcrystal/materials-project``.
     refresh : bool, default=False
-        Ask again, even if the query is on disk. What is there is replaced once the
-        server has named what matches.
+        Download again, even if the query is on disk. The old answer is replaced once
+        the server has sent the matching ids.
     chunk_size : int, default=500
         Crystals a request, at most 1,000. More than about 600 ids do not fit in an
-        address, and are asked for in pieces. A query that goes on keeps its own.
+        address, and are requested in parts. A resumed query has its first size.
     verbose : bool, default=False
         Show a progress bar.
     return_X_y : bool, default=False
@@ -142,12 +83,31 @@ def fetch_materials_project(
     as_frame : bool, default=False
         Give `data` as a Series and `target` as a DataFrame (a Series, if there is one
         target), indexed by material id.
+    **filters
+        Which materials match, by names of mp-api's summary search; several must all
+        hold. Either end of a range ``(min, max)`` may be None, a number is an exact
+        value, and one string may stand for a sequence of one.
+
+        - elements, exclude_elements : elements that are all there, or none of which is.
+        - chemsys : chemical systems, such as ``"Li-Fe-O"`` or ``"Si-*"``.
+        - formula : formulas, such as ``"Fe2O3"``, ``"ABO3"`` or ``"Si*"``.
+        - material_ids : ids, such as "mp-149".
+        - num_sites, num_elements : ranges of atoms in the cell, and of elements.
+        - crystal_system : such as "Cubic"; spacegroup_number : from 1 to 230.
+        - formation_energy, energy_above_hull : ranges in eV/atom; band_gap : in eV.
+        - is_stable, is_metal, theoretical : bool, the last for materials that were
+          never reported in an experiment.
+        - has_props : computed properties, such as "elasticity" or "dielectric".
+          Without this, targets that few materials have are mostly NaN.
+        - include_gnome : bool, default False. Materials of the GNoME set too: for use
+          that is not commercial, and given only to those who agreed to its terms, so
+          that another key finds other crystals.
 
     Returns
     -------
     data : Bunch
         data : list (or Series) of n pymatgen Structures
-            As they were relaxed, with what the database notes at each site.
+            As relaxed, with the database's properties of each site.
         target : ndarray of shape (n,) of one target, (n, n_targets) of several
             NaN where not reported; flags are 1 and 0.
         target_names : list of str
@@ -158,7 +118,7 @@ def fetch_materials_project(
         missing : list of str
             Ids of `material_ids` that did not match, being unknown, deprecated or
             excluded by another filter; and ids that matched but came without a
-            structure. A warning tells how many.
+            structure. A warning gives their number.
         database_version : str
         DESCR : str
             Units, version, date, query, licence and limits.
@@ -170,12 +130,12 @@ def fetch_materials_project(
     ImportError
         If mp-api is needed, and not installed.
     ValueError
-        If a parameter is not what it may be, the server does not accept the query,
-        nothing matches, or a key is needed and there is none.
+        If a parameter is not allowed, the server does not accept the query,
+        no material matches, or a key is needed and missing.
     PermissionError
         If the server refuses the key.
     OSError
-        If the server does not answer. What has come is kept.
+        If the server does not answer. Chunks that have come stay on disk.
 
     Examples
     --------
@@ -186,35 +146,15 @@ def fetch_materials_project(
     ... )  # doctest: +SKIP
     """
     targets = check_fields(fields)
-    query: dict[str, Any] = {
-        "elements": check_names("elements", elements),
-        "exclude_elements": check_names("exclude_elements", exclude_elements),
-        "chemsys": check_names("chemsys", chemsys),
-        "formula": check_names("formula", formula),
-        "material_ids": check_names("material_ids", material_ids),
-        "num_sites": check_range("num_sites", num_sites),
-        "num_elements": check_range("num_elements", num_elements),
-        "crystal_system": crystal_system,
-        "formation_energy": check_range("formation_energy", formation_energy),
-        "energy_above_hull": check_range("energy_above_hull", energy_above_hull),
-        "band_gap": check_range("band_gap", band_gap),
-        "is_stable": check_flag("is_stable", is_stable),
-        "is_metal": check_flag("is_metal", is_metal),
-        "theoretical": check_flag("theoretical", theoretical),
-        "has_props": check_names("has_props", has_props),
-        "include_gnome": bool(check_flag("include_gnome", include_gnome)),
-    }
+    query = check_filters(filters)
     check_count("chunk_size", chunk_size, least=1, most=1000)
     seed = check_count("random_state", random_state, least=0)
     if max_structures is not None:
         max_structures = check_count("max_structures", max_structures, least=1)
-    if spacegroup_number is not None:
-        check_count("spacegroup_number", spacegroup_number, least=1, most=230)
-        query["spacegroup_number"] = int(spacegroup_number)
     wanted = {
-        "format": 1,  # of what is kept; a change of it is another number
+        "format": 1,  # of the files; raise it when they change
         "endpoint": os.environ.get("MP_API_ENDPOINT") or ENDPOINT,
-        "query": {name: given for name, given in query.items() if given is not None},
+        "query": query,
         "fields": sorted(targets),
         "max_structures": max_structures,
         "random_state": None if max_structures is None else seed,
@@ -236,7 +176,7 @@ def fetch_materials_project(
 
 
 def _folder(wanted: Mapping[str, Any], data_home: str | PathLike | None) -> Path:
-    """Where a query is kept: its name says what is asked of whom."""
+    """Folder of a query, named by a digest of query and server."""
     import pooch
 
     home = Path(data_home or pooch.os_cache("skcrystal") / "materials-project")
@@ -279,13 +219,10 @@ def _bunch(
     )
 
 
-# What is said of crystals and labels of the Materials Project.
-
-
 _TEXT = """\
 {n:,} crystals of the Materials Project
 
-Database version {version}, asked on {date}{draw}.
+Database version {version}, of {date}{draw}.
 Query: {query}; no deprecated materials.
 
 Targets, and how many crystals have them:
@@ -315,7 +252,7 @@ def describe(plan: Mapping[str, Any], targets: pd.DataFrame) -> str:
     Parameters
     ----------
     plan : mapping
-        What was asked, when, of which release.
+        Query, date and release.
     targets : DataFrame
         A column a target, NaN where it is not reported.
     """

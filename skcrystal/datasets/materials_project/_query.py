@@ -1,11 +1,12 @@
-"""Which materials, and which of their numbers: what may be asked, in one form."""
+"""Filters and fields of a query: checks, and one form for each."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -54,6 +55,32 @@ UNITS = {
     "nelements": "number",
     "theoretical": _FLAG,
 }
+Names = str | Sequence[str] | None
+Range = float | tuple[float | None, float | None] | None
+
+
+class SummaryFilters(TypedDict, total=False):
+    """Filters of a summary search, see `fetch_materials_project`."""
+
+    elements: Names
+    exclude_elements: Names
+    chemsys: Names
+    formula: Names
+    material_ids: Names
+    num_sites: Range
+    num_elements: Range
+    crystal_system: str | None
+    spacegroup_number: int | None
+    formation_energy: Range
+    energy_above_hull: Range
+    band_gap: Range
+    is_stable: bool | None
+    is_metal: bool | None
+    theoretical: bool | None
+    has_props: Names
+    include_gnome: bool
+
+
 _ID = re.compile(r"([a-z]+)-(?:(\d+)|([a-z]+))")
 
 
@@ -69,6 +96,32 @@ def check_fields(fields: str | Sequence[str]) -> list[str]:
         if name in names[:i]:
             raise ValueError(f"fields[{i}]={name!r} is there twice.")
     return names
+
+
+def check_filters(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters that were given, in one order and form, fit for JSON.
+
+    Raises
+    ------
+    TypeError
+        If a name is not that of a filter.
+    ValueError
+        If a value is not allowed.
+    """
+    for name in filters:
+        if name not in SummaryFilters.__annotations__:
+            close = difflib.get_close_matches(name, SummaryFilters.__annotations__, 1)
+            raise TypeError(
+                "fetch_materials_project() got an unexpected keyword argument "
+                f"{name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+            )
+    given = {"include_gnome": False, **filters}
+    checked = {
+        name: _CHECKS.get(name, _check_text)(name, given[name])
+        for name in SummaryFilters.__annotations__
+        if given.get(name) is not None
+    }
+    return {"include_gnome": False, **checked}
 
 
 def value(document: Mapping[str, Any], name: str) -> float | None:
@@ -92,8 +145,8 @@ def check_range(name: str, given: Any) -> list[Any] | None:
         or (None not in pair and pair[0] > pair[1])
     ):
         raise ValueError(
-            f"{name}={given!r} is no range: give a number, or (min, max), where None "
-            "leaves an end open."
+            f"{name}={given!r} is not a range: give a number, or (min, max), where "
+            "None leaves an end open."
         )
     return [None if end is None else _plain(end) for end in pair]
 
@@ -105,9 +158,9 @@ def check_names(name: str, given: str | Sequence[str] | None) -> list[str] | Non
     names = [given] if isinstance(given, str) else list(given)
     for i, one in enumerate(names):
         if not isinstance(one, str) or not one or "," in one:
-            raise ValueError(f"{name}[{i}]={one!r} is no name.")
+            raise ValueError(f"{name}[{i}]={one!r} is not a name.")
         if name == "material_ids" and not _ID.fullmatch(one):
-            raise ValueError(f'{name}[{i}]={one!r} is no id such as "mp-149".')
+            raise ValueError(f'{name}[{i}]={one!r} is not an id such as "mp-149".')
     if not names:
         raise ValueError(f"{name} is empty. Leave it out to ask for all.")
     key = order if name == "material_ids" else None
@@ -119,7 +172,7 @@ def check_count(name: str, given: Any, *, least: int, most: int | None = None) -
     whole = isinstance(given, Integral) and not isinstance(given, bool)
     if not whole or given < least or (most is not None and given > most):
         upper = "" if most is None else f" to {most}"
-        raise ValueError(f"{name}={given!r} is no whole number from {least}{upper}.")
+        raise ValueError(f"{name}={given!r} is not a whole number from {least}{upper}.")
     return int(given)
 
 
@@ -151,3 +204,42 @@ def _plain(given: Any) -> int | float:
 
 def _is_number(given: Any) -> bool:
     return isinstance(given, Real) and not isinstance(given, bool)
+
+
+def _check_text(name: str, given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError(f"{name}={given!r} is not a string.")
+    return given
+
+
+def _check_spacegroup(name: str, given: Any) -> int:
+    return check_count(name, given, least=1, most=230)
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(
+        (
+            "elements",
+            "exclude_elements",
+            "chemsys",
+            "formula",
+            "material_ids",
+            "has_props",
+        ),
+        check_names,
+    ),
+    **dict.fromkeys(
+        (
+            "num_sites",
+            "num_elements",
+            "formation_energy",
+            "energy_above_hull",
+            "band_gap",
+        ),
+        check_range,
+    ),
+    **dict.fromkeys(
+        ("is_stable", "is_metal", "theoretical", "include_gnome"), check_flag
+    ),
+    "spacegroup_number": _check_spacegroup,
+}

@@ -1,4 +1,4 @@
-"""Answers to one query of the Materials Project, kept on disk in chunks."""
+"""Answers to one query of the Materials Project, on disk in chunks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DAMAGE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError)
 class Store:
     """A folder with a plan, and the chunks of it that have come.
 
-    The plan, ``plan.json``, says what was asked when, and which ids it is about. Chunk
+    The plan, ``plan.json``, has the query, its date, and the ids that match. Chunk
     k, ``chunk-<k>.jsonl.gz``, has a line of JSON for each of its ids. Files appear
     whole or not at all, so that a process may be killed at any time.
 
@@ -32,7 +32,7 @@ class Store:
         self.folder = folder
 
     def plan(self) -> dict[str, Any] | None:
-        """What was planned; None if there is nothing."""
+        """The plan on disk; None without one."""
         try:
             plan = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
             chunks(plan)
@@ -71,7 +71,7 @@ class Store:
         try:
             part.write_bytes(content)
             os.replace(part, self.folder / name)
-        except OSError:  # a full disk, which what was written would keep full
+        except OSError:  # a full disk, which the part written would keep full
             part.unlink(missing_ok=True)
             raise
 
@@ -86,10 +86,10 @@ def _name(k: int) -> str:
     return f"chunk-{k:05d}.jsonl.gz"
 
 
-def pack(structure: Mapping[str, Any]) -> Mapping[str, Any]:
+def compact(structure: Mapping[str, Any]) -> Mapping[str, Any]:
     """A crystal as the server writes it, in a third of the space if it is ordered.
 
-    Nothing is lost: crystals with partial occupation or charge stay as they are.
+    No information is lost: crystals with partial occupation or charge stay as they are.
     """
     sites = structure["sites"]
     properties = [site.get("properties") or {} for site in sites]
@@ -115,8 +115,8 @@ def pack(structure: Mapping[str, Any]) -> Mapping[str, Any]:
     return packed if labels == species else {**packed, "labels": labels}
 
 
-def unpack(packed: Mapping[str, Any]) -> Structure:
-    """The crystal that `pack` was given."""
+def expand(packed: Mapping[str, Any]) -> Structure:
+    """The crystal that `compact` was given."""
     if "sites" in packed:
         return Structure.from_dict(dict(packed))
     # The constructor is a third faster than `from_dict`.

@@ -30,12 +30,12 @@ def bunch_of_parsed(
     table : DataFrame
         A row a source, with the targets; its index names the crystals.
     parsed : Parsed
-        What became of the sources.
+        Result of parsing the sources.
     target_names : sequence of str
     source : str
         Where they come from, for DESCR.
     ignored : sequence of str
-        What was there and has no row.
+        Sources that have no row.
     return_X_y, as_frame : bool
         As `make_bunch` has them.
 
@@ -44,14 +44,14 @@ def bunch_of_parsed(
     ValueError
         If no crystal is left.
     """
-    kept = [i for i in range(len(table)) if i not in parsed.failed]
-    if not kept:
+    read = [i for i in range(len(table)) if i not in parsed.failed]
+    if not read:
         raise ValueError(f"no crystal could be read out of {source}.")
-    structures = np.empty(len(kept), dtype=object)
-    structures[:] = [parsed.structures[i] for i in kept]
+    structures = np.empty(len(read), dtype=object)
+    structures[:] = [parsed.structures[i] for i in read]
     # Formulas come from the crystals: those of a table may count atoms of a cell, by
     # which polymorphs are not one group.
-    frame = table.drop(columns="formula", errors="ignore").iloc[kept]
+    frame = table.drop(columns="formula", errors="ignore").iloc[read]
     frame = frame.assign(structure=pd.Series(structures, frame.index, dtype=object))
     index = table.index
     failed = {index[i]: reason for i, reason in parsed.failed.items()}
@@ -91,7 +91,7 @@ def _describe(
     if not len(target_names):
         lines.append("No labels.")
     if n_failed:
-        lines.append(f"{n_failed} crystals were left out (`failed_` says why).")
+        lines.append(f"{n_failed} crystals were left out (reasons in `failed_`).")
     if remarks:
         lines.append(f"{len(remarks)} crystals have remarks (`remarks_`).")
     if ignored:

@@ -24,7 +24,7 @@ class ParseCache:
     """Packed crystals by the digest of their text, in one SQLite file.
 
     Several processes may use it at once. Each crystal has a digest of its own, so that
-    what a crash or a bad disk left behind is parsed again.
+    crystals damaged by a crash or a bad disk are parsed again.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class ParseCache:
         return _digest(self._salt + data)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Text]:
-        """Return what is there, by key."""
+        """Return cached crystals by key."""
         found = {}
         with self._connection() as connection:
             for i in range(0, len(keys), _ROWS):
@@ -74,7 +74,7 @@ class ParseCache:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=60)) as connection:
-                # A crash may lose or damage rows, which the digests tell
+                # A crash may lose or damage rows, which the digests detect
                 connection.execute("PRAGMA synchronous = OFF")
                 connection.execute(
                     "CREATE TABLE IF NOT EXISTS crystals (key BLOB PRIMARY KEY, "
@@ -91,7 +91,7 @@ class ParseCache:
 
 
 def discard_if_damaged(cache: ParseCache) -> None:
-    """Delete a file that SQLite cannot read: what was in it is parsed again."""
+    """Delete a file that SQLite cannot read; its crystals are parsed again."""
     try:
         with cache._connection() as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()

@@ -1,4 +1,4 @@
-"""Crystals as bytes: what workers send back, and what the cache keeps."""
+"""Crystals as bytes, for workers' results and for the cache."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def unpack(packed: bytes) -> Structure:
     Raises
     ------
     ValueError
-        If the bytes are not what `pack` made.
+        If the bytes are not those of `pack`.
     """
     if packed[:1] == _JSON:
         return Structure.from_dict(json.loads(packed[1:]))

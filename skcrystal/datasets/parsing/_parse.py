@@ -20,7 +20,7 @@ from ._cache import ParseCache, discard_if_damaged
 from ._packed import unpack
 from ._text import Text, pack_atoms, parse_dict, parse_text, read_text
 
-_CHUNK = 200  # texts a task: enough to hide what a task costs
+_CHUNK = 200  # texts a task: enough to hide the overhead of a task
 _SHOWN = 10  # crystals that a message names
 # Warnings are caught for the whole process: threads, such as Dask's, would take those
 # of others for their own. Python's lock lets only one of them parse in any case.
@@ -28,11 +28,11 @@ _TURNS = threading.Lock()
 
 
 class Parsed(NamedTuple):
-    """What became of each source."""
+    """Structure, error or remark of each source."""
 
     structures: list[Structure | None]  # None where parsing failed
     failed: dict[int, str]  # why, by position
-    remarks: dict[int, str]  # what had to be guessed or mended, by position
+    remarks: dict[int, str]  # guesses and repairs, by position
 
 
 def parse_structures(
@@ -53,12 +53,12 @@ def parse_structures(
         Each a CIF, a POSCAR, an extended XYZ or the JSON of a dictionary as text; a
         ``Path`` to a file with such text, compressed or not; a dictionary of pymatgen's
         (``Structure.as_dict``) or JARVIS's form; ASE Atoms; or a Structure. Forms may
-        be mixed, and are recognised by what is there, not by names of files. Text is
+        be mixed, and are recognised by content, not by names of files. Text is
         never taken for the name of a file.
     names : sequence of n, optional
-        What messages call the crystals; by default, files' names and positions.
+        Names of the crystals in messages; by default, files' names and positions.
     errors : {"raise", "skip"}, default="raise"
-        What to do about crystals that cannot be read: raise one error that lists them,
+        How to treat crystals that cannot be read: raise one error that lists them,
         or leave None in their place and warn once.
     disordered : {"error", "keep"}, default="error"
         Whether a crystal with partial occupancies counts as one that cannot be read:
@@ -69,14 +69,14 @@ def parse_structures(
     verbose : bool or int, default=False
         Whether to show a progress bar.
     cache : str or Path, optional
-        Folder in which to keep what was made of each text.
+        Cache folder for the crystal of each text.
 
     Returns
     -------
     Parsed
         structures : list of n Structures, in order. Those given as Structures are the
         same objects; others have lattice, species and places, but no labels or
-        properties of sites. failed : dict, why by position. remarks : dict, what
+        properties of sites. failed : dict, reasons by position. remarks : dict, what
         pymatgen had to guess or mend, by position.
 
     Raises
@@ -127,7 +127,7 @@ def parse_structures(
 def _outcomes(
     sources: list[Any], n_jobs: int | None, cache: ParseCache | None
 ) -> Iterator[tuple[int, Any]]:
-    """Yield position and outcome: a Structure, what was made of a text, or an error."""
+    """Yield position and outcome: a Structure, a parsed text, or an error."""
     texts = [i for i, source in enumerate(sources) if isinstance(source, str | Path)]
     chunks = [texts[i : i + _CHUNK] for i in range(0, len(texts), _CHUNK)]
     results = parallel_in_order(n_jobs)(
@@ -153,7 +153,7 @@ def _parse_object(source: Any) -> IStructure | Text | Exception:
     if source is None or source is pd.NA or isinstance(source, float):
         return ValueError("it is missing")
     return TypeError(
-        f"a {type(source).__name__} is no crystal; give text, a Path, a dictionary, "
+        f"a {type(source).__name__} is not a crystal; give text, a Path, a dictionary, "
         "ASE Atoms or a Structure"
     )
 
@@ -222,7 +222,7 @@ def _structure(outcome: Any, disordered: str) -> Structure:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"there is no file {error.filename}"
+        return f"the file {error.filename} does not exist"
     text = " ".join(str(error).split()) or "no reason given"
     if isinstance(error, ValueError | TypeError | OSError | ImportError):
         return text
@@ -254,14 +254,14 @@ def _report(
         warnings.warn(message, stacklevel=3)
     telling = {}
     for i, texts in remarks.items():
-        # Rounding 0.3333 to a third is what everybody wants
+        # Rounding 0.3333 to a third is wanted
         worrying = [text for text in texts if "rounded to ideal" not in text]
         if worrying and i not in failed:
             telling[i] = "; ".join(worrying)
     if telling:
         warnings.warn(
-            f"{len(telling)} of {len(names)} crystals may not be what their files "
-            f"mean:{_list(telling, names)}",
+            f"{len(telling)} of {len(names)} crystals may differ from their files, by "
+            f"remarks:{_list(telling, names)}",
             stacklevel=3,
         )
 

@@ -2,7 +2,7 @@
 
 Most CIFs that models learn from hold one ordered crystal: numbers for the cell,
 symmetry operations spelled out, an element and three coordinates a site. Those are read
-here, out of what pymatgen's parser has already split into words and mended. At the
+here, from the words that pymatgen's parser has already split and repaired. At the
 least sign of anything else the general way is taken.
 """
 
@@ -21,11 +21,12 @@ from pymatgen.io.cif import str2float
 
 from ._packed import pack_arrays
 
-# pymatgen takes sites this close (fractional) for one; what is near this is left to it.
+# pymatgen takes sites this close (fractional) for one; distances near this are left to
+# it.
 _SAME, _APART = 0.5e-4, 2e-4
 _MIN_THICKNESS = 0.01  # Å; flatter cells are pymatgen's to refuse
 _OPERATIONS = "_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz"
-# Names of what changes sites, or what pymatgen says about them
+# Names of data that change sites, or pymatgen's remarks about them
 _UNUSUAL = "_atom_type_oxidation_number", "_atom_site_attached_hydrogens"
 _CELL = [f"_cell_length_{x}" for x in "abc"] + [
     f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma")
@@ -52,7 +53,8 @@ def plain_cif(parser: Any) -> bytes | None:
     try:
         return _read(blocks[0])
     except (KeyError, TypeError, ValueError):
-        # Something is missing, or no number: pymatgen may know better, or says why not
+        # Something is missing, or not a number: pymatgen may read it, or explain the
+        # error
         return None
 
 
@@ -117,13 +119,13 @@ def _expand(
     images = images - np.floor(images)
     site = np.repeat(np.arange(len(places)), len(operations))
     if len(operations) > 1:
-        kept = []
+        firsts = []
         for group in images:
             first = _first_of_equal(group)
             if first is None:
                 return None
-            kept.append(first)
-        mask = np.concatenate(kept)
+            firsts.append(first)
+        mask = np.concatenate(firsts)
         coords, site = images.reshape(-1, 3)[mask], site[mask]
     else:
         coords = images.reshape(-1, 3)
@@ -133,7 +135,7 @@ def _expand(
 
 
 def _first_of_equal(images: NDArray[np.float64]) -> NDArray[np.bool_] | None:
-    """Mask of the first of each place; None where it is unclear what is equal."""
+    """Mask of the first of each place; None where equality is unclear."""
     distance = _distances(images)
     equal = distance < _SAME
     if (equal != (distance < _APART)).any():

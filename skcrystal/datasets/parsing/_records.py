@@ -1,4 +1,4 @@
-"""Many crystals as a few arrays, kept beside the file that they were read from."""
+"""Many crystals as a few arrays, cached next to the file that they were read from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pack_records(records: Iterable[Any]) -> Arrays:
     Raises
     ------
     ValueError
-        If a record is no crystal.
+        If a record is not a crystal.
     """
     packed, formulas = [], []
     with warnings.catch_warnings():
@@ -68,8 +68,8 @@ def unpack_records(arrays: Mapping[str, NDArray]) -> Iterator[Structure]:
         yield unpack(packed[start:end])
 
 
-def kept(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays:
-    """Give arrays as they are kept, or read them and keep them.
+def cached_arrays(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays:
+    """Return arrays from their cache, or read and cache them.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def kept(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         warnings.warn(
-            f"Crystals cannot be kept in {path} ({error}): the next call will parse "
+            f"Crystals cannot be cached in {path} ({error}): the next call will parse "
             "them again.",
             stacklevel=4,
         )

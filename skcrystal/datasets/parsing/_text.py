@@ -1,4 +1,4 @@
-"""One crystal out of one text or file, recognised by what it holds."""
+"""One crystal out of one text or file, recognised by its content."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _FORMS = "CIF, POSCAR, JSON of a pymatgen or JARVIS dictionary, extended XYZ"
 
 
 class Text(NamedTuple):
-    """What was made of a text."""
+    """A parsed text."""
 
     packed: bytes
-    remarks: list[str]  # what the reader had to guess or mend
+    remarks: list[str]  # guesses and repairs of the reader
 
 
 def read_text(path: Path) -> str:
@@ -50,7 +50,7 @@ def parse_text(text: str) -> Text:
     Raises
     ------
     Exception
-        Of any kind, if there is none in the text: what readers of formats raise.
+        Of any kind, as readers of formats raise, if the text has no crystal.
     """
     text = text.removeprefix("\ufeff")  # how Windows marks Unicode
     if not text.strip():

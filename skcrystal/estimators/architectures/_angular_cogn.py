@@ -14,7 +14,7 @@ from ._cogn import CoGNArchitecture
 
 
 class AngularCoGNArchitecture(CoGNArchitecture):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class AngularCoGNArchitecture(CoGNArchitecture):
     n_layers : int, default=4
         Number of blocks.
     n_channels : int, default=32
-        Width of what edges hear of each other.
+        Width of the messages between edges.
     l_max : int, default=2
         Largest degree of the polynomials, at most 3: how sharply angles are resolved.
     n_basis : int, default=41
@@ -58,9 +58,9 @@ class AngularCoGNArchitecture(CoGNArchitecture):
 class AngularCoGNRegressor(AngularCoGNArchitecture, GNNRegressor):
     """coGN whose edges also see the angles between them.
 
-    Before an edge gives its message, it hears of all other edges of its atom, each
-    weighed by a learned function of the angle between the two: what ALIGNN [1]_ and
-    nested graph networks [2]_ do on a line graph, whose edges are the pairs of bonds.
+    Before an edge gives its message, it aggregates all other edges of its atom, each
+    weighted by a learned function of the angle between the two. ALIGNN [1]_ and nested
+    graph networks [2]_ do so on a line graph, whose edges are the pairs of bonds.
     Here the function is a sum of Legendre polynomials, and the addition theorem of
     spherical harmonics makes of the sum over pairs two sums over bonds: a crystal with
     12 neighbours an atom costs 12 terms an atom, not 144, and no line graph is made.

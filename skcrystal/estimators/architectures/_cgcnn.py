@@ -24,7 +24,7 @@ from ..targets._scaler import TargetScaler
 
 
 class CGCNNArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class CGCNNArchitecture(GNNEstimator):
     conv : {"gated", "shared", "self"}, default="gated"
         Form of the convolutions, by the equations of the paper: a gate for each
         neighbour (5), one weight matrix for all neighbours (4), or no neighbours at
-        all, for comparison: such a network sees nothing but composition.
+        all, for comparison: such a network sees the composition alone.
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -62,8 +62,8 @@ class CGCNNArchitecture(GNNEstimator):
 class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
     """Crystal graph convolutional network.
 
-    Gated convolutions weigh each neighbour by what both atoms and their distance say
-    [1]_. The published graph is ``CrystalGraphTransformer(cutoff=8.0,
+    Gated convolutions weight each neighbour by a function of both atoms and their
+    distance [1]_. The published graph is ``CrystalGraphTransformer(cutoff=8.0,
     max_neighbors=12)``. Messages fade out towards the cutoff, and their sums are
     normalised per atom rather than over the edges of a batch, so that a prediction
     depends on its crystal alone.
@@ -110,10 +110,10 @@ class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
         ----------
         path : str or Path
             ``*.pth.tar`` file, such as `skcrystal.datasets.fetch_cgcnn_checkpoint`
-            downloads. Nothing in it is run.
+            downloads. No code in it is run.
         atom_init : str, Path or dict
-            The element vectors it was trained with: ``atom_init.json``, or what it
-            holds, a dict of atomic numbers to lists of numbers.
+            The element vectors it was trained with: ``atom_init.json``, or its
+            content, a dict of atomic numbers to lists of numbers.
 
         Returns
         -------
@@ -123,7 +123,7 @@ class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
         Raises
         ------
         ValueError
-            If there is no such file, it is damaged or something else, or holds a
+            If the file does not exist, is damaged or something else, or holds a
             network for classes or for other graphs; or if `atom_init` does not fit.
         """
         return estimator_from_checkpoint(cls, path, atom_init)
@@ -144,10 +144,10 @@ class CGCNNClassifier(CGCNNArchitecture, GNNClassifier):
         Parameters
         ----------
         path : str or Path
-            ``*.pth.tar`` file. Nothing in it is run.
+            ``*.pth.tar`` file. No code in it is run.
         atom_init : str, Path or dict
-            The element vectors it was trained with: ``atom_init.json``, or what it
-            holds, a dict of atomic numbers to lists of numbers.
+            The element vectors it was trained with: ``atom_init.json``, or its
+            content, a dict of atomic numbers to lists of numbers.
 
         Returns
         -------
@@ -157,7 +157,7 @@ class CGCNNClassifier(CGCNNArchitecture, GNNClassifier):
         Raises
         ------
         ValueError
-            If there is no such file, it is damaged or something else, or holds a
+            If the file does not exist, is damaged or something else, or holds a
             network for numbers or for other graphs; or if `atom_init` does not fit.
         """
         return estimator_from_checkpoint(cls, path, atom_init)
@@ -220,7 +220,7 @@ def estimator_from_checkpoint(
 
 
 def _of_target(found: Checkpoint) -> dict[str, Any]:
-    """What a regressor of one target knows of it."""
+    """Fitted state of a regressor of one target."""
     center, scale = np.array([found.mean]), np.array([found.std])
     return {
         "target_names_": ["target_0"],

@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class DimeNetPlusPlusArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class DimeNetPlusPlusArchitecture(GNNEstimator):
 
 @share_parameters
 class DimeNetPlusPlusRegressor(DimeNetPlusPlusArchitecture, GNNRegressor):
-    """DimeNet++: messages on edges that hear of each other by the angle between them.
+    """DimeNet++: messages between edges by the angle that they enclose.
 
     Each edge has a state, which is updated by those of the edges that lead to where it
     starts, by their lengths and the angles that they enclose with it [1]_. Angles are

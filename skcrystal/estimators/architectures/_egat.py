@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class EGATArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class EGATArchitecture(GNNEstimator):
         Each further block has half as many, as long as that is a whole number: 8, 4, 2
         and 1 of four.
     edge_values : bool, default=True
-        Whether atoms hear of the states of edges too, by attention. As published,
-        they hear of neighbours alone, and edges decide how much.
+        Whether atoms aggregate the states of edges too, by attention. As published,
+        they aggregate neighbours alone, and edges give the attention.
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -73,9 +73,9 @@ class EGATArchitecture(GNNEstimator):
 class EGATRegressor(EGATArchitecture, GNNRegressor):
     """Graph attention with states on edges, which start from their lengths.
 
-    A block updates each edge from its state and both its atoms; what it then is decides
-    how much its atom attends to the neighbour [1]_. Neighbours fade out of the
-    attention towards the cutoff. SymGNN [2]_ is this network on other edges, and has it
+    A block updates each edge from its state and both its atoms; the new state gives the
+    attention of its atom to the neighbour [1]_. An envelope brings the attention to
+    zero at the cutoff. SymGNN [2]_ is this network on other edges, and has it
     as a baseline.
 
     Parameters

@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class EGNNArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ class EGNNArchitecture(GNNEstimator):
 
     @property
     def _reads_merged(self) -> bool:
-        # The one edge that is kept of several leads to one of several equal atoms,
+        # A merged edge leads to one of several equal atoms,
         # which move in different directions.
         return not self.update_positions
 
     def _check_predict(self, X: Any) -> CrystalGraphs:
-        # What was fitted reads what it did, whatever the parameter is now.
+        # The fitted network decides, as the parameter may have been changed since.
         fitted = copy.copy(self)
         if "_architecture" in vars(self):
             fitted.update_positions = self._architecture["update_positions"]
@@ -67,7 +67,7 @@ class EGNNRegressor(EGNNArchitecture, GNNRegressor):
 
     A message is a perceptron of both atoms and their squared distance [1]_. With
     `update_positions` messages also move atoms, along the lines that join them, and
-    all turns with the crystal; targets are read from what does not turn, so that
+    all turns with the crystal; targets are read from invariant features, so that
     predictions are the same for a crystal that is rotated or reflected. The authors
     leave atoms where they are to predict properties of molecules.
 

@@ -13,7 +13,7 @@ from .._regressor import GNNRegressor
 
 
 class GCNArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class GCNArchitecture(GNNEstimator):
         Number of convolutions.
     edge_weight : {"distance", "uniform"}, default="distance"
         Weigh neighbours by a cosine that falls from one to zero at the cutoff, or all
-        alike as in the original, which then sees no distances.
+        by one as in the original, which then sees no distances.
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {

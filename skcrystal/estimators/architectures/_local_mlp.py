@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class LocalMLPArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class LocalMLPRegressor(LocalMLPArchitecture, GNNRegressor):
     """Multilayer perceptron on an atom and its neighbours: no message passing.
 
     An atom is described by its element and by smooth histograms of the distances to
-    its neighbours, in which neighbours weigh what a learned number of their element
-    says: radial symmetry functions weighted by element [1]_, with weights that are
-    learned. What more than this message passing finds is worth its cost. The
-    perceptron among the baselines of SymGNN [2]_ sees the element alone, which in a
-    glass of two elements is hardly anything.
+    its neighbours, in which each neighbour is weighted by a learned number of its
+    element: radial symmetry functions weighted by element [1]_, with weights that are
+    learned. The gain of message passing is measured against it. The perceptron among
+    the baselines of SymGNN [2]_ sees the element alone, which in a glass of two
+    elements is hardly anything.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class LocalMLPRegressor(LocalMLPArchitecture, GNNRegressor):
 
     See Also
     --------
-    SchNetRegressor : Hears what neighbours have heard.
+    SchNetRegressor : Passes messages over several shells of neighbours.
 
     References
     ----------

@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class MGCNArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class MGCNArchitecture(GNNEstimator):
 class MGCNRegressor(MGCNArchitecture, GNNRegressor):
     """MGCN: filters of distance, states of pairs of elements, all levels read out.
 
-    Atoms hear from each neighbour its features, multiplied by a filter of the distance,
-    and what the two elements are to each other. Each layer reaches one shell of
+    The message of a neighbour is its features multiplied by a filter of the distance,
+    and a state of the pair of elements. Each layer reaches one shell of
     neighbours further, and all of them are read out side by side [1]_.
 
     Parameters

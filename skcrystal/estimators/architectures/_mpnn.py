@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class MPNNArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class MPNNArchitecture(GNNEstimator):
     n_basis : int, default=50
         Number of Gaussians in which distances are expanded.
     edge_dim : int, default=16
-        Width of the hidden layer that makes a matrix of a distance: what it costs, and
-        how much matrices can differ. They have ``(edge_dim + 1) * hidden_dim ** 2``
+        Width of the hidden layer that makes a matrix of a distance: its cost, and the
+        variety of matrices. They have ``(edge_dim + 1) * hidden_dim ** 2``
         weights.
     """
 
@@ -53,7 +53,7 @@ class MPNNRegressor(MPNNArchitecture, GNNRegressor):
     """MPNN: neighbours are multiplied by a matrix, which the distance decides.
 
     A small network makes a matrix of each distance, and a gated recurrent unit updates
-    atoms by the sum of what their neighbours send [1]_. Messages fall to zero at the
+    atoms by the sum of their neighbours' messages [1]_. Messages fall to zero at the
     cutoff, so predictions change smoothly as atoms move.
 
     Parameters

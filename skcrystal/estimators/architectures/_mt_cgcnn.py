@@ -13,14 +13,15 @@ from ._cgcnn import CGCNNArchitecture
 
 
 class MTCGCNNArchitecture(CGCNNArchitecture, GNNRegressor):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
     sharing : {"hard", "soft"}, default="hard"
-        What the networks of the targets share: all message passing, with a head of its
-        own for each target; or nothing, but the weights of their trunks are pulled
-        towards each other. Soft sharing takes as long as a network for each target.
+        Parameters that the networks of the targets share: all message passing, with a
+        head of its own for each target; or none, but the weights of their trunks are
+        pulled towards each other. Soft sharing takes as long as a network for each
+        target.
     sharing_strength : float, default=0.0001
         Of soft sharing: times the squared distance of the trunks from their mean, it is
         added to the loss. ``train_loss`` contains it.
@@ -65,9 +66,9 @@ class MTCGCNNRegressor(MTCGCNNArchitecture, GNNRegressor):
     """Multi-task CGCNN: a trunk that targets share, then layers of each target's own.
 
     Targets that are related, such as formation energy and band gap, help each other:
-    what one has learned of crystals serves the next [1]_. Labels may be missing target
-    by target, so that targets measured on different crystals train together. How the
-    errors of the targets are weighed is said by `task_weights`.
+    features learned for one serve the next [1]_. Labels may be missing target
+    by target, so that targets measured on different crystals train together. The
+    errors of the targets are weighted by `task_weights`.
 
     All regressors take several targets, on one head; here each has its own.
 

@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class SchNetArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from .._regressor import GNNRegressor
 
 
 class SymGNNArchitecture(GNNEstimator):
-    """Parameters of the network, and how it is made of them.
+    """Parameters of the architecture, and the network that they describe.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class SymGNNArchitecture(GNNEstimator):
         Attention heads of the first block; must divide `hidden_dim`. Each further block
         has half as many, as long as that is a whole number: 8, 4, 2 and 1 of four.
     edge_values : bool, default=True
-        Whether atoms hear of the states of edges too, by attention. As published,
-        they hear of neighbours alone, and edges decide how much.
+        Whether atoms aggregate the states of edges too, by attention. As published,
+        they aggregate neighbours alone, and edges give the attention.
     transformations : {"haar", "learned"} or None, default="haar"
         Distribution of the rotations and reflections over which edge features are
         averaged. ``"haar"``: each as likely as any other, so that predictions are
-        invariant up to what the average over a finite number leaves. ``"learned"``: by
+        invariant up to the error of a finite average. ``"learned"``: by
         three angles whose distribution is learned, as published; invariant for none but
         a uniform one. None: directions are seen as they are.
     n_transformations : int, default=12
@@ -42,7 +42,7 @@ class SymGNNArchitecture(GNNEstimator):
     """
 
     _needs_vectors = True
-    # The one edge that is kept of several points in one of their directions.
+    # A merged edge has the direction of one of several.
     _reads_merged = False
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
@@ -85,8 +85,8 @@ class SymGNNArchitecture(GNNEstimator):
 class SymGNNRegressor(SymGNNArchitecture, GNNRegressor):
     """Graph attention on displacements, averaged over rotations and reflections.
 
-    An edge starts as the mean, over transformations of its displacement, of what a
-    perceptron makes of it; then blocks of attention update edges and atoms in turn
+    The initial state of an edge is the mean of a perceptron over transformations of its
+    displacement; then blocks of attention update edges and atoms in turn
     [1]_. Made for energy barriers of atoms in metallic glasses, with
     ``target_level="atom"``.
 

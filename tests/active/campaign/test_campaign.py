@@ -325,7 +325,7 @@ def test_missing_labels(model, data):
     unknown = [row for row in rows if row in (3, 10, 17, 24)]
     assert campaign.failures_["row"].tolist() == unknown
     assert len(unknown) > 1
-    assert campaign.failures_["error"].str.contains("which is no label").all()
+    assert campaign.failures_["error"].str.contains("which is not a label").all()
     last = campaign.history_.iloc[-1]
     assert last["n_failed"] == len(unknown)
     assert last["n_labelled"] == len(campaign.learner_.X_training) == 28 - len(unknown)
@@ -720,7 +720,9 @@ def test_a_line_damaged_in_the_middle(whole, tmp_path, damage):
     lines = (whole[1] / Journal.NAME).read_bytes().splitlines()
     lines[6] = damage
     (tmp_path / Journal.NAME).write_bytes(b"\n".join(lines) + b"\n")
-    with pytest.raises(ValueError, match=r"campaign.jsonl is damaged in line 7; mend"):
+    with pytest.raises(
+        ValueError, match=r"campaign.jsonl is damaged in line 7; repair"
+    ):
         killing.run(killing.campaign(tmp_path))
     # It lets go of the folder.
     lines[6] = (whole[1] / Journal.NAME).read_bytes().splitlines()[6]
@@ -830,7 +832,9 @@ def test_unfit_parameters(model, data, options, message, tmp_path):
 
 def test_labels_in_another_order_than_the_test_set(model, data):
     oracle = SimulatedOracle(data[1][["gap", "energy"]])
-    with pytest.raises(ValueError, match=r"labels gap, energy, .* order them alike"):
+    with pytest.raises(
+        ValueError, match=r"labels gap, energy, .* same names and order"
+    ):
         run(model, data, oracle=oracle)
 
 

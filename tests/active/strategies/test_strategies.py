@@ -206,7 +206,7 @@ def test_with_a_fitted_regressor_alone(model, small, small_graphs):
     for name in names:
         rows, _ = BELIEFS[name](model, pool, n_instances=3)
         assert len(set(rows)) == 3
-    with pytest.raises(ValueError, match="nothing to improve on; give `best`"):
+    with pytest.raises(ValueError, match="no value to improve on; give `best`"):
         expected_improvement(model, pool, weights=[1, 0])
     assert len(expected_improvement(model, pool, weights=[1, 0], best=0.0)[0]) == 1
 

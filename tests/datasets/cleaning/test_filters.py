@@ -120,9 +120,9 @@ def test_the_form_stays(as_frame):
 @pytest.mark.parametrize(
     ("ranges", "error", "message"),
     [
-        ({"gap": (0, 1)}, ValueError, "'gap' is no column.*band_gap"),
+        ({"gap": (0, 1)}, ValueError, "'gap' is not a column.*band_gap"),
         ({"band_gap": (2, 1)}, ValueError, "low is above high"),
-        ({"band_gap": 1}, TypeError, "band_gap=1 is no range"),
+        ({"band_gap": 1}, TypeError, "band_gap=1 is not a range"),
         ({"prototype": (0, 1)}, ValueError, "no numbers"),
         ({"band_gap": (9, 10)}, ValueError, "none of 5"),
         ({"": (0, 1)}, ValueError, "begins several targets"),

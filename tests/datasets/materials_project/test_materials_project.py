@@ -15,7 +15,7 @@ from pymatgen.core import SETTINGS, Structure
 from skcrystal.datasets import fetch_materials_project
 from skcrystal.datasets.materials_project import _client as _mp_client
 from skcrystal.datasets.materials_project._query import order
-from skcrystal.datasets.materials_project._store import Store, pack, unpack
+from skcrystal.datasets.materials_project._store import Store, compact, expand
 
 
 @pytest.fixture(scope="module")
@@ -421,16 +421,19 @@ def test_nothing_matches(server, fetch, tmp_path):
     [
         ({"fields": ["band_gap", "gap"]}, r"fields\[1\]='gap' is none of .*band_gap"),
         ({"fields": ["efermi", "efermi"]}, r"fields\[1\]='efermi' is there twice"),
-        ({"band_gap": (3, 1)}, r"band_gap=\(3, 1\) is no range"),
-        ({"band_gap": (0, np.nan)}, "is no range"),
-        ({"num_sites": "3"}, "num_sites='3' is no range"),
-        ({"material_ids": ["mp-1", "149"]}, r"material_ids\[1\]='149' is no id"),
+        ({"band_gap": (3, 1)}, r"band_gap=\(3, 1\) is not a range"),
+        ({"band_gap": (0, np.nan)}, "is not a range"),
+        ({"num_sites": "3"}, "num_sites='3' is not a range"),
+        ({"material_ids": ["mp-1", "149"]}, r"material_ids\[1\]='149' is not an id"),
         ({"elements": []}, "elements is empty"),
         ({"elements": "Na,Cl"}, r"elements\[0\]='Na,Cl'"),
-        ({"chunk_size": 5000}, "chunk_size=5000 is no whole number from 1 to 1000"),
-        ({"max_structures": 0}, "max_structures=0 is no whole number from 1"),
-        ({"random_state": -1}, "random_state=-1 is no whole number from 0"),
-        ({"max_structures": 3, "random_state": None}, "random_state=None is no whole"),
+        ({"chunk_size": 5000}, "chunk_size=5000 is not a whole number from 1 to 1000"),
+        ({"max_structures": 0}, "max_structures=0 is not a whole number from 1"),
+        ({"random_state": -1}, "random_state=-1 is not a whole number from 0"),
+        (
+            {"max_structures": 3, "random_state": None},
+            "random_state=None is not a whole",
+        ),
         ({"spacegroup_number": 231}, "spacegroup_number=231 .* from 1 to 230"),
         ({"is_metal": "no"}, "is_metal='no' is neither True, False nor None"),
     ],
@@ -454,9 +457,9 @@ def test_crystals_are_kept_without_loss(species, noted):
         [[1 / 3, 0, -0.2], [0.5, 1.5, 2 / 3]],
         site_properties=noted,
     )
-    assert ("sites" in pack(crystal.as_dict())) == (species != ["Na", "Cl"])
+    assert ("sites" in compact(crystal.as_dict())) == (species != ["Na", "Cl"])
     for one in (crystal, crystal * (1, 2, 1), crystal.copy(properties={"spin": 1})):
-        again = unpack(pack(one.as_dict()))
+        again = expand(compact(one.as_dict()))
         assert again == one
         assert again.properties == one.properties
         assert again.site_properties == one.site_properties

@@ -156,7 +156,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("case", UNUSUAL)
-@pytest.mark.filterwarnings("ignore:.*may not be what their files")
+@pytest.mark.filterwarnings("ignore:.*may differ from their files")
 def test_unusual_cifs_are_left_to_pymatgen(case):
     text = UNUSUAL[case]
     assert text not in (ROCK_SALT, "")
@@ -265,7 +265,7 @@ BAD = {
     "array": (np.zeros(3), "ndarray"),
     "missing": (None, "missing"),
     "missing too": (np.nan, "missing"),
-    "no file": (Path("nowhere.cif"), "no file nowhere.cif"),
+    "no file": (Path("nowhere.cif"), "file nowhere.cif does not exist"),
     "flat": ("a\n1\n4 0 0\n0 4 0\n0 8 0\nNa\n1\nDirect\n0 0 0\n", "volume"),
     "not finite": ("a\n1\n4 0 0\n0 4 0\n0 0 4\nNa\n1\nDirect\nnan 0 0\n", "finite"),
 }
@@ -297,7 +297,7 @@ def test_what_pymatgen_guessed_is_told_once():
     assert sorted(parsed.remarks) == [1, 2]
 
 
-@pytest.mark.filterwarnings("ignore:.*(cannot be read|may not be what)")
+@pytest.mark.filterwarnings("ignore:.*(cannot be read|may differ)")
 def test_threads_keep_remarks_and_failures_apart(skewed):
     """Dask's, for example: Python catches warnings for all threads at once."""
     kinds = [

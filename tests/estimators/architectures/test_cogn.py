@@ -54,10 +54,12 @@ def relative_error(estimator, chains, **parameters):
     return error / np.abs(angles - angles.mean()).mean()
 
 
+@pytest.mark.learning
 def test_distances_do_not_tell_a_law_of_angles(chains):
     assert relative_error(CoGNRegressor, chains) > 0.9
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("l_max", [1, 2])
 def test_a_law_of_angles_is_learned(chains, l_max):
     parameters = {"n_channels": 8, "l_max": l_max}

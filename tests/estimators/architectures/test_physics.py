@@ -107,6 +107,7 @@ def test_prediction_depends_on_elements_and_on_distances(fitted, small):
     assert np.abs(fitted.predict([swapped]) - expected).max() > 1e-3
 
 
+@pytest.mark.learning
 def test_one_atom_cells_train_and_predict(model):
     """All neighbours of a one-atom cell are images of the atom itself."""
     metals = [
@@ -121,6 +122,7 @@ def test_one_atom_cells_train_and_predict(model):
     assert np.ptp(model.predict(metals)) > 0.05
 
 
+@pytest.mark.learning
 def test_networks_learn_a_law_of_distance(model):
     """The nearest distance of crystals that differ in nothing else."""
     if isinstance(model, GCNRegressor):

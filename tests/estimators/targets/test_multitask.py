@@ -89,6 +89,7 @@ def test_heads_have_the_layers_asked_for(model, graphs, three):
     assert np.diff(sizes).tolist() == [3 * (8 * 8 + 8)] * 2
 
 
+@pytest.mark.learning
 def test_strength_keeps_trunks_alike(soft, graphs, three):
     soft.set_params(max_epochs=10, lr=0.01)
     distances = []
@@ -127,6 +128,7 @@ def test_train_loss_holds_what_the_pull_costs(soft, graphs, small, monkeypatch):
 # What is asked of either
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("sharing", ["hard", "soft"])
 def test_targets_measured_on_different_crystals(model, graphs, three, sharing):
     """Each crystal has one label; every crystal is given all."""
@@ -277,6 +279,7 @@ def test_variances_leave_nothing_to_find(model, graphs, three, task_weights):
     model.set_params(task_weights=[1, 2, 3]).fit(graphs, three)
 
 
+@pytest.mark.learning
 def test_a_target_of_noise_counts_less(many):
     """Weights become the inverse of the errors that are left, in units of scale."""
     graphs, y = many

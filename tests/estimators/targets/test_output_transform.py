@@ -65,6 +65,7 @@ def outputs(model, graphs):
         return model.net_.module_.eval()(batch).numpy().astype(float)
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("estimator", REPRESENTATIVES, ids=name_of)
 def test_predictions_are_never_negative(estimator, small, y):
     graphs = transformer_for(estimator).transform(small[0])
@@ -209,32 +210,38 @@ def test_the_unit_of_a_target_does_not_matter(model, small_graphs, y, factor):
         assert_allclose(found / factor, expected, rtol=1e-3)
 
 
+@pytest.mark.learning
 def test_a_known_relative_noise_is_recovered(eighths):
-    """A noise of a fifth of the label, from ten to a thousand."""
-    graphs, _ = eighths
-    # Halides and chalcogenides
-    ionic = np.array(
-        [bool({8, 9, 16, 17, 34, 35, 52, 53} & set(g.z.tolist())) for g in graphs]
-    )
-    assert 0.3 < ionic.mean() < 0.7
-    noise = np.exp(0.2 * np.random.RandomState(0).normal(size=len(graphs)))
-    y = np.where(ionic, 1000.0, 10.0) * noise
+    """A noise of a fifth of the label, about ten and about a thousand.
+
+    Of two crystals, each labelled sixty times, the likeliest mean and deviation are
+    those of the logarithms of their labels.
+    """
+    graphs = eighths[0][np.repeat([0, len(eighths[0]) - 1], 60)]
     model = GCNRegressor(
         output_transform="log",
         loss="gaussian_nll",
-        hidden_dim=16,
+        hidden_dim=8,
         n_layers=1,
-        max_epochs=40,
+        max_epochs=100,
         lr=0.01,
-        random_state=0,
-    ).fit(graphs, y)
-    mean, std = model.predict(graphs, return_std=True)
-    assert np.abs(np.log(mean / y)).mean() < 0.3
-    # In units they differ a hundredfold; in parts of the mean, by little.
-    for group in (ionic, ~ionic):
-        assert_allclose(np.median((std / mean)[group]), 0.2, rtol=0.4)
+    )
+    ratios = []
+    for seed in range(5):
+        noise = np.exp(0.2 * np.random.RandomState(seed).normal(size=120))
+        y = np.repeat([10.0, 1000.0], 60) * noise
+        model.set_params(random_state=seed).fit(graphs, y)
+        mean, std = np.array(model.predict(graphs[[0, -1]], return_std=True))
+        logarithms = np.log(y).reshape(2, 60)
+        likeliest = np.exp(logarithms.mean(axis=1)), logarithms.std(axis=1)
+        ratios.append([mean / likeliest[0], std / mean / likeliest[1]])
+    # Most seeds come within 1 % and 5 % of them; one in ten is further off.
+    mean, std = np.median(ratios, axis=0)
+    assert_allclose(mean, 1, rtol=0.05)
+    assert_allclose(std, 1, rtol=0.15)
 
 
+@pytest.mark.learning
 def test_small_ones_are_learned_beside_large_ones(eighths):
     graphs, y = eighths
     modulus = y["modulus"].to_numpy() ** 2

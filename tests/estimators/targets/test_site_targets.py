@@ -150,11 +150,13 @@ class TestErrors:
             model.fit([glass], [crowding(glass)])
 
 
+@pytest.mark.learning
 def test_what_depends_on_surroundings_is_learned(fitted, crystals, labels):
     assert fitted.score(crystals, labels) > 0.9
     assert fitted.target_level_ == "atom"
 
 
+@pytest.mark.learning
 def test_unlabelled_sites_are_left_out(crystals, labels):
     # Wrong labels that are masked, and those of sites whose crystals are masked whole
     masked = [array.copy() for array in labels]
@@ -285,6 +287,7 @@ class TestParts:
         )
         assert worst(parts.predict(graphs), whole.predict(graphs)) < 1e-3
 
+    @pytest.mark.learning
     def test_train_a_model_of_the_whole(self, glass):
         y = [crowding(glass)]
         model = SchNetRegressor(

@@ -128,20 +128,32 @@ def test_early_stopping_restores_the_best_average(small, small_graphs):
     assert_allclose(error, model.history_.loc[best, names].tolist(), rtol=1e-4)
 
 
+@pytest.mark.learning
 def test_the_average_ends_closer_to_the_optimum(small, small_graphs):
     """At a constant rate the weights walk about the optimum, their mean does not."""
-    y = small[1]
-    model = clone(SMALL).set_params(max_epochs=40, lr=0.03, lr_schedule="constant")
-    errors, noise = [], []
-    for decay in (None, 0.95):
-        model.set_params(ema_decay=decay, early_stopping=False)
-        predicted = model.fit(small_graphs, y).predict(small_graphs)
-        errors.append(np.mean(np.abs(predicted - y) / y.std(axis=0)))
-        model.set_params(early_stopping=True, n_iter_no_change=40)
-        valid = model.fit(small_graphs, y).history_["valid_loss"]
-        noise.append(valid[20:].diff().std())
-    assert errors[1] < 0.75 * errors[0]
-    assert noise[1] < 0.4 * noise[0]
+    model = clone(SMALL).set_params(
+        max_epochs=30,
+        lr=0.05,
+        lr_schedule="constant",
+        early_stopping=True,
+        n_iter_no_change=30,
+    )
+    ratios = []
+    for seed in range(3):
+        losses = []
+        for decay in (None, 0.95):
+            model.set_params(ema_decay=decay, random_state=seed)
+            # The loss of each epoch on what it is trained on
+            model.fit(small_graphs, small[1], X_val=small_graphs, y_val=small[1])
+            losses.append(model.history_["valid_loss"][15:])
+        raw, averaged = losses
+        ratios.append(
+            [averaged.mean() / raw.mean(), averaged.diff().std() / raw.diff().std()]
+        )
+    # Over seeds, logarithms scatter about 0.77 by 0.05, and about 0.18 by 0.5.
+    error, noise = np.exp(np.log(ratios).mean(axis=0))
+    assert error < 0.9
+    assert noise < 0.5
 
 
 def test_warm_start_goes_on_from_the_average(small, small_graphs):

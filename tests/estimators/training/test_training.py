@@ -74,12 +74,14 @@ def test_targets_may_be_in_joule(model, small, graphs):
 
 
 @representatives
+@pytest.mark.learning
 def test_constant_target_is_predicted_as_it_is(model, small, graphs):
     y = np.full(40, 7.25)
     predicted = model.set_params(max_epochs=30, lr=0.01).fit(graphs, y)
     assert_allclose(predicted.predict(graphs), y, atol=0.1)
 
 
+@pytest.mark.learning
 def test_history_has_a_row_an_epoch_in_units(many):
     graphs, y, _ = many
     frame = pd.DataFrame(y, columns=["energy", "gap"])
@@ -160,6 +162,7 @@ def test_formula_is_reduced(skewed):
 
 
 @representatives
+@pytest.mark.learning
 def test_warm_start_goes_on(model, small, graphs):
     y = small[1]
     model.set_params(warm_start=True, lr_schedule="constant", max_epochs=5)
@@ -212,6 +215,7 @@ def test_verbose_prints_an_epoch_a_line(small, small_graphs, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_every_loss_learns(many, loss):
     graphs, y, _ = many
@@ -242,6 +246,7 @@ def test_score_leaves_missing_labels_out(fitted, small, graphs):
         fitted.score(graphs[:1], y[:1])
 
 
+@pytest.mark.learning
 def test_models_beat_the_mean_on_unseen_formulas(prototypes):
     """The main job, small: trained on some formulas, better than nothing on others."""
     graphs = CrystalGraphTransformer().transform(prototypes.data[::2])

@@ -121,6 +121,7 @@ def test_a_prediction_depends_on_its_crystal_alone_also_in_training(read):
     torch.testing.assert_close(together, alone, atol=1e-6, rtol=0)
 
 
+@pytest.mark.learning
 def test_training_on_moves_all_parameters_and_no_statistics(read):
     network = read(random_content()).train()
     before = copy.deepcopy(network.state_dict())

@@ -275,6 +275,7 @@ def test_hops_are_the_reach(name):
     assert reach(network) == network.hops
 
 
+@pytest.mark.learning
 def test_fits_real_crystals(prototypes):
     """Nearly as well as the same network does that reads distances."""
     X, y = prototypes.data[:160:2], prototypes.target[:160:2, 0]
