@@ -42,8 +42,8 @@ lint: $(STAMP)
 	$(RUN)/mypy
 
 bench: $(STAMP)
-	$(RUN)/python benchmarks/speed.py
-	$(RUN)/python benchmarks/growth.py
+	$(RUN)/python benchmarks/speed/speed.py
+	$(RUN)/python benchmarks/speed/growth.py
 
 results: $(STAMP)
 	$(RUN)/python benchmarks/redraw.py

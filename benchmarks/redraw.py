@@ -3,10 +3,10 @@
     python benchmarks/redraw.py          # docs/results.md and the figures; a minute
     python benchmarks/redraw.py --check  # writes nothing; fails if all is not so
 
-The records are in records/: a line or row a run, as the scripts beside this one wrote
-them. What a script prints once and does not record run by run, such as timings, is
-there as it was printed. To measure anew, run the command that the page gives, then copy
-what it wrote in results/ to records/.
+The records are in records/: a line or row a run, as the scripts wrote them. What a
+script prints once and does not record run by run, such as timings, is there as it was
+printed. To measure anew, run the command that the page gives, then copy what it wrote
+in results/ to records/.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from _results import DOCS, RECORDS
+from benchmarks._harness import DOCS, RECORDS
 
 _HERE = Path(__file__).resolve().parent
 PAGE = DOCS / "results.md"
@@ -43,31 +43,31 @@ STUDIES = [
     Study(
         "Errors on unseen formulas",
         "accuracy.md",
-        "accuracy.py run --rows 5000 10000 all --epochs 50",
+        "accuracy/accuracy.py run --rows 5000 10000 all --epochs 50",
         "half an hour to an hour a model on all rows, one thread; resumes",
         ("accuracy.md",),
         {"accuracy.png": "accuracy.png"},
-        "accuracy.py report",
+        "accuracy/accuracy.py report",
     ),
     Study(
         "What the training recipe brings",
         "accuracy.md",
-        "study_recipe.py --epochs 30 --seeds 0",
+        "studies/recipe.py --epochs 30 --seeds 0",
         "half an hour; resumes",
         ("recipe.md",),
-        redraw="study_recipe.py --report --epochs 30 --seeds 0",
+        redraw="studies/recipe.py --report --epochs 30 --seeds 0",
     ),
     Study(
         "What a split is worth",
         "splitting.md",
-        "splitting.py",
+        "studies/splitting.py",
         "five minutes",
         ("splitting.md",),
     ),
     Study(
         "Standard deviations",
         "uncertainty.md",
-        "uncertainty.py --only quality",
+        "studies/uncertainty.py --only quality",
         "20 minutes",
         ("uncertainty_quality.md",),
         {"uncertainty.png": "uncertainty.png"},
@@ -75,106 +75,106 @@ STUDIES = [
     Study(
         "What ensembles and queries cost",
         "uncertainty.md",
-        "uncertainty.py --only cost",
+        "studies/uncertainty.py --only cost",
         "5 minutes",
         ("uncertainty_cost.md",),
     ),
     Study(
         "Active learning: four networks, four ways to choose, two sets",
         "active-learning.md",
-        "study_active_learning.py",
+        "studies/active_learning.py",
         "a day; resumes",
         ("active_learning.md",),
         {
             "active_learning_filtered.png": "active-learning-filtered.png",
             "active_learning_unfiltered.png": "active-learning-unfiltered.png",
         },
-        "study_active_learning.py --report",
+        "studies/active_learning.py --report",
     ),
     Study(
         "Several targets at once",
         "multi-task.md",
-        "study_multitask.py",
+        "studies/multitask.py",
         "four hours; resumes",
         ("multitask.md",),
-        redraw="study_multitask.py --report",
+        redraw="studies/multitask.py --report",
     ),
     Study(
         "Metals against crystals with a gap",
         "classification.md",
-        "study_classification.py",
+        "studies/classification.py",
         "half an hour; resumes",
         ("classification.md",),
-        redraw="study_classification.py --report",
+        redraw="studies/classification.py --report",
     ),
     Study(
         "Starting from a trained network",
         "transfer.md",
-        "study_transfer.py",
+        "studies/transfer.py",
         "an hour; resumes",
         ("transfer.md",),
         {"transfer.png": "transfer.png"},
-        "study_transfer.py --report",
+        "studies/transfer.py --report",
     ),
     Study(
         "Perturbed copies of crystals",
         "periodic-graphs.md",
-        "study_augmentation.py",
+        "studies/augmentation.py",
         "an hour; resumes",
         ("augmentation.md",),
-        redraw="study_augmentation.py --report",
+        redraw="studies/augmentation.py --report",
     ),
     Study(
         "Energy barriers in a metallic glass",
         "glass.md",
-        "study_glass.py",
+        "studies/glass.py",
         "three hours; resumes",
         ("glass.md",),
     ),
     Study(
         "Rings around important edges",
         "glass.md",
-        "glass_rings.py",
-        "ten minutes, after study_glass.py",
+        "studies/glass_rings.py",
+        "ten minutes, after glass.py",
         ("glass_rings.md",),
         {"glass.png": "glass.png"},
     ),
     Study(
         "Speed and memory beside plain PyTorch Geometric",
         "benchmarks.md",
-        "speed.py --threads 2",
+        "speed/speed.py --threads 2",
         "ten minutes",
         ("speed.md",),
     ),
     Study(
         "Speed beside other packages",
         "benchmarks.md",
-        "peers.py --threads 2 --crystals 200",
+        "speed/peers.py --threads 2 --crystals 200",
         "half an hour, with their environments",
         ("peers.md",),
     ),
     Study(
         "Reading CIF files",
         "benchmarks.md",
-        "parsing.py",
+        "speed/parsing.py",
         "two minutes",
         ("parsing.md",),
     ),
     Study(
         "Half precision and compilation",
         "benchmarks.md",
-        "precision.py --threads 1 --crystals 128",
+        "speed/precision.py --threads 1 --crystals 128",
         "ten minutes",
         ("precision.md",),
     ),
     Study(
         "How cost grows",
         "growth.md",
-        "growth.py --threads 1",
+        "speed/growth.py --threads 1",
         "five minutes",
         (),
         {"growth.png": "growth.png"},
-        "growth.py --threads 1 --redraw",
+        "speed/growth.py --threads 1 --redraw",
     ),
 ]
 
@@ -199,8 +199,8 @@ FOOT = """\
 - Parity of a first model: `make demo`.
 
 The table of networks on crystals that nobody picked, in [benchmarks.md](benchmarks.md),
-is made by `python benchmarks/stability.py --threads 1` (one to two hours); its single
-runs were not kept.
+is made by `python benchmarks/studies/stability.py --threads 1` (one to two hours); its
+single runs were not kept.
 """
 
 

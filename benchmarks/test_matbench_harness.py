@@ -1,38 +1,29 @@
-"""``benchmarks/matbench.py``, run on small files of Matbench's form."""
+"""``benchmarks/accuracy/matbench.py``, run on small files of Matbench's form."""
 
 import gzip
 import hashlib
-import importlib.util
 import json
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
+from benchmarks.accuracy import matbench
 from skcrystal.datasets import load_pbe_prototypes
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
 TINY = ["--set", "hidden_dim=8", "n_layers=1", "max_epochs=1"]
 
-pytestmark = [
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="an sdist has no benchmarks"),
-    # Forty crystals have elements that are in one fold alone.
-    pytest.mark.filterwarnings("ignore:X holds elements"),
-]
+# Forty crystals have elements that are in one fold alone.
+pytestmark = pytest.mark.filterwarnings("ignore:X holds elements")
 
 
 @pytest.fixture
 def harness(monkeypatch, tmp_path):
-    """The script as a module, by another name than that of the package matbench."""
-    monkeypatch.syspath_prepend(FOLDER)
-    spec = importlib.util.spec_from_file_location("harness", FOLDER / "matbench.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "FOLDER", tmp_path / "results")
-    return module
+    """The script as a module, with a folder of its own for results."""
+    monkeypatch.setattr(matbench, "FOLDER", tmp_path / "results")
+    return matbench
 
 
 @pytest.fixture

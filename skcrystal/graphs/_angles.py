@@ -1,4 +1,4 @@
-"""Atoms of one colour, parted by the angles between their bonds."""
+"""Refinement of colours by the angles between bonds."""
 
 from itertools import combinations_with_replacement
 from math import factorial, prod
@@ -16,9 +16,9 @@ from ._refinement import (
     refine,
 )
 
-_DEGREE = 4  # of the polynomials of cosines that are told apart
+_DEGREE = 4  # of the polynomials of cosines that are compared
 # Monomials x^a y^b z^c as the axes to multiply, in the order of a dictionary: each
-# comes after the one that it extends by its last axis, and nothing shorter between.
+# comes after the one that it extends by its last axis, and none shorter between.
 _MONOMIALS = sorted(
     axes
     for degree in range(1, _DEGREE + 1)
@@ -38,8 +38,8 @@ def refine_by_angles(
 
     Then sums over pairs of an atom's bonds, ``sum_jk w(j) w(k) P_l(cos theta_jk)``
     with the Legendre polynomials of l up to 4 and any function w of the neighbour's
-    colour and distance, agree among atoms of one colour, and what is computed of such
-    sums does at every layer.
+    colour and distance, agree among atoms of one colour, and so do
+    functions of such sums at every layer.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def refine_by_angles(
     around : Surroundings
         With directions.
     tolerance : float
-        How far atoms may move, in Å, without being parted.
+        Displacement of atoms, in Å, that does not split colours.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def refine_by_angles(
         if not changed.any():
             return colours
         colours = refine(finer, around)
-        # Elsewhere angles would be what they were.
+        # Elsewhere the angles are unchanged.
         atoms = np.flatnonzero(changed[around.crystal])
 
 
@@ -74,7 +74,8 @@ def _part(
     order = np.argsort(key)
     atoms, key = atoms[order], key[order]
     _, count = _runs(key)
-    shared = np.repeat(count > 1, count)  # who is alone differs from nobody
+    # An atom alone in its colour needs no comparison.
+    shared = np.repeat(count > 1, count)
     atoms, key = atoms[shared], key[shared]
     if len(atoms) == 0:
         return colours
@@ -98,7 +99,7 @@ def _number_groups(
 ) -> NDArray[np.uint64]:
     """Number the groups, between which values leave a gap, of each key; keys ascend.
 
-    Values on a grid would not do: noise would part equal atoms on its lines.
+    Values on a grid would fail: noise would split equal atoms on its lines.
     """
     first, count = _runs(key)
     group = np.repeat(np.arange(len(first)), count)
@@ -119,13 +120,13 @@ def _runs(key: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _invariants(
     colours: Colours, around: Surroundings, atoms: NDArray
 ) -> NDArray[np.float64]:
-    """Numbers of each atom that tell which angles its bonds enclose.
+    """Invariants of each atom that determine the angles between its bonds.
 
     They are ``sum_jk q_j q_k cos(theta_jk)^p`` over pairs of bonds, divided by the
     number of bonds, for p of 1 to 4, where q is a random number for each colour and
     distance. A quadratic form in q that is zero at a random point is zero everywhere,
     with probability one; so atoms of equal numbers agree for any other q, as well.
-    Rotations and reflections change nothing.
+    They are the same after rotations and reflections.
 
     The sum over pairs is one over bonds: a power of ``cos theta_jk``, the product of
     two directions, is a sum over monomials of their components, so that squares of

@@ -29,19 +29,19 @@ def augment_crystals(
 ) -> list[Structure]:
     """Make perturbed copies of crystals.
 
-    A copy is a supercell first, if asked for, whose atoms are then displaced, each by
+    A copy is a supercell first, if requested, whose atoms are then displaced, each by
     itself, and whose lattice is strained at last, atoms moving along.
 
     Copies are meant to keep the labels of their crystals, which of relaxed crystals is
     not quite true. At a minimum of energy displacements cost energy, to second order:
     thermal motion at 300 K, some 0.06 Å a component, costs 3/2 k_B T or 0.04 eV/atom,
     and 0.02 Å a ninth of that. Strain of 0.01 costs a few meV/atom, too, but moves gaps
-    to first order, by some 0.1 eV. What copies teach is that crystals that look alike
-    have like labels, as noise on the input does for any network.
+    to first order, by some 0.1 eV. Copies make predictions smooth: similar crystals
+    have similar labels, as noise on the input does for any network.
 
     Supercells by themselves are the same crystals. A network that pools by the mean
-    gives them the same prediction and the same gradient, whatever it has learned, and
-    learns nothing from them. (Graphs whose `max_neighbors` cuts through a shell are the
+    gives them the same prediction and the same gradient, and so gains no information
+    from them. (Graphs whose `max_neighbors` cuts through a shell are the
     exception: a larger cell may cut elsewhere.) They are of use with `displacement`,
     where atoms that were periodic images of each other then move apart. Labels that
     grow with the cell are to be multiplied by the caller.
@@ -79,8 +79,8 @@ def augment_crystals(
     TypeError
         If an entry of `X` is not a crystal.
     ValueError
-        If a parameter is out of range, a crystal is unfit, or supercells are asked of
-        one that is not periodic in three directions. The message names its index.
+        If a parameter is out of range, a crystal is unfit, or supercells are requested
+        of one that is not periodic in three directions. The message names its index.
 
     Examples
     --------
@@ -171,9 +171,9 @@ def _check_parameter(
     is_number = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
     if is_number and low <= value <= high and np.isfinite(value):
         return
-    what = "an integer" if kind is Integral else "a number"
+    kind_name = "an integer" if kind is Integral else "a number"
     bounds = f"from {low} to {high}" if np.isfinite(high) else f"of {low} or more"
-    raise ValueError(f"{name} must be {what} {bounds}; it is {value!r}.")
+    raise ValueError(f"{name} must be {kind_name} {bounds}; it is {value!r}.")
 
 
 def _check_periodic(crystals: list[CrystalArrays]) -> None:

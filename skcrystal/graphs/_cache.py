@@ -118,9 +118,6 @@ def _decode(blob: bytes) -> Columns:
     return columns
 
 
-# Graphs in one file: written by safetensors, mapped by numpy.
-
-
 _FORMAT = "skcrystal-graphs-2"
 _DTYPES = {
     "U8": np.uint8,
@@ -159,12 +156,12 @@ def map_state(path: Path) -> State:
         If the file is not one of ours, or is cut short.
     """
     try:
-        # The library checks the header and that the file is as long as it says.
+        # The library checks the header and the length of the file.
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(
-            f"{path} is damaged or no file of graphs ({error}); make it again with "
+            f"{path} is damaged or not a file of graphs ({error}); make it again with "
             "CrystalGraphs.save."
         ) from error
     if metadata.get("format") != _FORMAT:

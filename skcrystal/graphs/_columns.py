@@ -11,7 +11,7 @@ from ._ragged import to_pointer
 from ._settings import GraphSettings
 from ._symmetry import quotient
 
-# name: (dtype, what has a row each, shape of a row)
+# name: (dtype, owner of each row, shape of a row)
 COLUMNS: dict[str, tuple[type, str, tuple[int, ...]]] = {
     "atomic_numbers": (np.uint8, "atom", ()),
     "degree": (np.int32, "atom", ()),
@@ -44,7 +44,7 @@ class RawGraph(NamedTuple):
 
 
 class State(NamedTuple):
-    """What CrystalGraphs are made of, and pickle as."""
+    """Columns and counts of CrystalGraphs, as they are pickled."""
 
     columns: Columns
     # Rows of each crystal: "atom" and "distance", and "site" if atoms are merged.
@@ -56,8 +56,8 @@ class State(NamedTuple):
 def assemble(graphs: Sequence[RawGraph], settings: GraphSettings | None) -> State:
     """Columns of some crystals, with equal atoms merged if the settings say so.
 
-    What is the same work for every crystal runs over all of them at once: on a graph of
-    a few hundred edges a call of numpy costs more than what it computes.
+    Steps that are the same for every crystal run over all of them at once: on a graph
+    of a few hundred edges the overhead of numpy exceeds the computation.
     """
     n_atoms = np.array([len(graph.atomic_numbers) for graph in graphs])
     n_edges = np.array([len(graph.distance) for graph in graphs])
@@ -144,7 +144,7 @@ def split(state: State) -> list[Columns]:
 
 
 def join(parts: Sequence[Columns], settings: GraphSettings | None) -> State:
-    """State of crystals whose columns were kept alone; the reverse of `split`."""
+    """State of crystals from separate columns; the reverse of `split`."""
     shapes = {"atom": "atomic_numbers", "distance": "distances", "site": "site_atom"}
     return State(
         {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
@@ -187,7 +187,7 @@ class Joiner:
         elif columns.keys() != self._columns.keys():
             raise ValueError(
                 f"parts[{self._n_parts}] holds {', '.join(columns)}, but parts[0] "
-                f"{', '.join(self._columns)}; make both alike."
+                f"{', '.join(self._columns)}; make both with the same settings."
             )
         elif settings != self._settings:
             raise ValueError(
@@ -210,10 +210,12 @@ class Joiner:
         Raises
         ------
         ValueError
-            If nothing was appended.
+            If no part was appended.
         """
         if self._n_parts == 0:
-            raise ValueError("nothing to concatenate; give at least one CrystalGraphs.")
+            raise ValueError(
+                "no graphs to concatenate; give at least one CrystalGraphs."
+            )
         columns = self._columns
         for name, whole in columns.items():
             whole.resize((self._sizes[name], *whole.shape[1:]), refcheck=False)

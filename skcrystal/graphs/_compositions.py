@@ -1,4 +1,4 @@
-"""What crystals are made of, whatever form they come in."""
+"""Compositions of crystals in any form."""
 
 from __future__ import annotations
 

@@ -28,16 +28,16 @@ class CrystalGraphs(Sequence["Data"]):
     points from a neighbour (its source) to the atom that it belongs to (its target).
     Periodic images are separate edges, so that two atoms may share several. Edges of
     a crystal that are equally long share one entry of ``distances``: there are several
-    times fewer distances than edges, and what a network computes from a distance alone
-    it computes once.
+    times fewer distances than edges, and functions of a distance alone are computed
+    once.
 
     Where the graphs were made with ``reduce="symmetry"``, an atom stands for all sites
     of its crystal with equal surroundings, and an edge for all that join it to such
     atoms at one distance; multiplicities say for how many. Networks here count them.
-    With vectors, atoms are merged whose bonds also enclose equal angles, and each keeps
+    With vectors, atoms are merged whose bonds also enclose equal angles, and each has
     all its edges; they name the atom that stands for the neighbour, while ``vector``
-    leads to the neighbour itself. For networks that know nothing of multiplicities, or
-    that pass directions on from atom to atom, make graphs with ``reduce=None``.
+    leads to the neighbour itself. For networks that ignore multiplicities, or that pass
+    directions on from atom to atom, make graphs with ``reduce=None``.
 
     Instances come from :class:`CrystalGraphTransformer`, :meth:`from_data_list`,
     :meth:`concatenate` or :meth:`open`.
@@ -58,7 +58,7 @@ class CrystalGraphs(Sequence["Data"]):
     distances : ndarray of shape (D,), float32
         Distinct edge lengths in Å, ascending within a crystal.
     vector : ndarray of shape (E, 3), float32, or None
-        Displacement from target to source in Å, where ``vectors=True`` asked for it.
+        Displacement from target to source in Å, if made with ``vectors=True``.
     atom_multiplicity : ndarray of shape (N,), int32, or None
         Sites that each atom stands for; None if all are one.
     edge_multiplicity : ndarray of shape (E,), int16, or None
@@ -115,13 +115,13 @@ class CrystalGraphs(Sequence["Data"]):
         self._crystal_edge_ptr = self.edge_ptr[self.atom_ptr]
         for name, (dtype, _, tail) in COLUMNS.items():
             column = columns.get(name)
-            if name == "degree":  # kept as edge_ptr
+            if name == "degree":  # stored as edge_ptr
                 continue
             if column is not None:
                 column = _frozen(np.asarray(column, dtype=dtype).reshape(-1, *tail))
             setattr(self, name, column)
 
-    # Shape and rows: what scikit-learn's splitters index
+    # Shape and rows, as scikit-learn's splitters index them
 
     def __len__(self) -> int:
         return len(self.atom_ptr) - 1
@@ -138,7 +138,7 @@ class CrystalGraphs(Sequence["Data"]):
 
     @property
     def n_sites(self) -> NDArray[np.int64]:
-        """Sites of each crystal, of shape (n,): what the formula of its cell counts."""
+        """Sites of each crystal, (n,), as counted in the formula of its cell."""
         return np.diff(self.site_ptr)
 
     @property
@@ -185,7 +185,7 @@ class CrystalGraphs(Sequence["Data"]):
         return {name: value for name, value in values.items() if value is not None}
 
     def to_sites(self, values: NDArray) -> NDArray:
-        """Hand what was computed for each atom to the sites that it stands for.
+        """Spread values of atoms over the sites that they stand for.
 
         Parameters
         ----------
@@ -224,8 +224,8 @@ class CrystalGraphs(Sequence["Data"]):
         return (to_data(self, i) for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
-        # Without this, numpy would take the graphs apart; what it makes of them here
-        # is a 1-D array that every estimator still accepts.
+        # Without this, numpy would iterate over the graphs; this gives a 1-D array
+        # that every estimator accepts.
         if dtype is not None and np.dtype(dtype) != object:
             raise TypeError(f"graphs cannot be converted to {np.dtype(dtype)}.")
         array = np.empty(len(self), dtype=object)
@@ -275,7 +275,7 @@ class CrystalGraphs(Sequence["Data"]):
         )
 
     def _pointers(self) -> dict[str, NDArray[np.int64]]:
-        """First row of each crystal, by what has rows."""
+        """First row of each crystal, by the owner of rows."""
         pointers = {
             "atom": self.atom_ptr,
             "edge": self._crystal_edge_ptr,

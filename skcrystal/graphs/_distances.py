@@ -1,4 +1,4 @@
-"""Equal distances, told from different ones."""
+"""Classes of equal distances."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from ._ragged import to_pointer
 
 # Rounding errors of a cell's coordinates are below 1e-6 Å, and no network resolves
-# what moves an energy by less than a µeV.
+# energies of less than a µeV.
 RESOLUTION = 1e-5  # Å
 
 
@@ -18,7 +18,7 @@ def distance_classes(
     A class is a run of sorted lengths whose gaps are within the tolerance. A run that
     is wider than that, as in a glass, where lengths lie dense, is cut into pieces no
     wider. So no length moves by more than half the tolerance, and equal lengths that
-    rounding has parted share a class unless such a cut falls between them.
+    rounding has split share a class unless such a cut falls between them.
 
     Parameters
     ----------

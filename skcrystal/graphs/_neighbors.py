@@ -10,7 +10,7 @@ from pymatgen.optimization.neighbors import find_points_in_spheres
 from ._settings import GraphSettings
 from ._structures import CrystalArrays
 
-# Pairs at equal distance are told apart only by rounding, whose size depends on how
+# Pairs at equal distance differ only by rounding, whose size depends on how
 # a cell was written down: 1e-8 in fractional coordinates is 1e-7 Å.
 _TIE = 1e-5  # Å
 _COINCIDENT = 1e-3  # Å
@@ -95,7 +95,7 @@ def _search(crystal: CrystalArrays, cutoff: float, images: bool) -> Edges:
         lattice=crystal.lattice,
         tol=1e-8,
     )
-    # The search finds every atom itself, at distance 0, which is no edge.
+    # The search finds every atom itself, at distance 0, which is not an edge.
     others = distance > 1e-8
     if len(distance) - np.count_nonzero(others) > len(crystal.atomic_numbers):
         others |= target != neighbor  # two sites in one place, to be refused
@@ -150,7 +150,7 @@ def _nearest(crystal: CrystalArrays, edges: Edges, settings: GraphSettings) -> E
     Ties are broken by atomic number, then site, then image, so that neither rounding
     nor the order in which the search happens to report the images decides the graph.
     """
-    assert settings.max_neighbors is not None  # or there is nothing to cut
+    assert settings.max_neighbors is not None  # else there is no limit to apply
     order = _order(
         [edges.target, np.rint(edges.distance * 1e7).astype(np.int64)],
     )
@@ -164,7 +164,7 @@ def _nearest(crystal: CrystalArrays, edges: Edges, settings: GraphSettings) -> E
     jump = np.diff(edges.distance, prepend=-np.inf) > _TIE
     jump |= np.diff(edges.target, prepend=-1) > 0
     shell: NDArray[np.int64] = np.cumsum(jump)
-    assert edges.image is not None  # `find_edges` keeps them for a limit
+    assert edges.image is not None  # `find_edges` returns them for a limit
     image = edges.image.astype(np.int64)
     image -= image.min(axis=0)
     numbers = crystal.atomic_numbers[edges.neighbor].astype(np.int64)

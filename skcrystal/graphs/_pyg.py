@@ -22,7 +22,7 @@ def read_data_list(data_list: Sequence[Any]) -> list[RawGraph]:
     Raises
     ------
     TypeError
-        If an entry is no Data.
+        If an entry is not a Data.
     ValueError
         If there are none, or one lacks a field that it needs or the others have.
     """
@@ -101,7 +101,7 @@ def read_data(data: Any, i: int) -> RawGraph:
 def _multiplicities(
     data: Any, i: int, n: int, order: NDArray, vectors: bool
 ) -> dict[str, NDArray]:
-    """Read what graphs with merged atoms say of those they stand for."""
+    """Read multiplicities and sites of graphs with merged atoms."""
     found = [f for f in MULTIPLICITIES if data.get(f) is not None]
     if not found:
         return {}

@@ -20,7 +20,7 @@ def ragged_arange(starts: NDArray, counts: NDArray) -> NDArray[np.int64]:
     return np.arange(total) + np.repeat(starts - (ends - counts), counts)
 
 
-# What stands between the brackets of ``graphs[...]``.
+# Indices of ``graphs[...]``.
 
 
 def rows_of(key: Any, n: int) -> int | NDArray[np.int64]:
@@ -35,12 +35,12 @@ def rows_of(key: Any, n: int) -> int | NDArray[np.int64]:
     Returns
     -------
     int or ndarray of int64
-        One row, if one was asked for by number, else an array of them; from 0 on.
+        One row for a number, else an array of rows; from 0 on.
 
     Raises
     ------
     IndexError
-        If it picks what is not there, or is no index of one axis.
+        If it is out of range, or not an index of one axis.
     """
     if isinstance(key, tuple):  # scikit-learn indexes arrays as X[rows, ...]
         rows = [k for k in key if k is not Ellipsis]
@@ -49,7 +49,7 @@ def rows_of(key: Any, n: int) -> int | NDArray[np.int64]:
         key = rows[0]
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not -n <= key < n:
-            raise IndexError(f"crystal {key} of {n} asked for.")
+            raise IndexError(f"crystal {key} is out of range: there are {n}.")
         return int(key) % n
     if isinstance(key, slice):
         return np.arange(*key.indices(n))
@@ -70,5 +70,7 @@ def rows_of(key: Any, n: int) -> int | NDArray[np.int64]:
         raise IndexError(f"crystals are picked by number, not by {key.dtype}.")
     key = key.astype(np.int64)
     if key.size and (key.min() < -n or key.max() >= n):
-        raise IndexError(f"crystals {key.min()} to {key.max()} of {n} asked for.")
+        raise IndexError(
+            f"crystals {key.min()} to {key.max()} are out of range: there are {n}."
+        )
     return np.where(key < 0, key + n, key)

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# A colour is a 64-bit hash of what is known of an atom: of its element, then of its
-# neighbours, and so on. It depends on nothing else, least of all on which crystals are
-# coloured at the same time or on how their sites are numbered.
+# A colour is a 64-bit hash of an atom's element, then of its neighbours', and so on. It
+# does not depend on the other crystals of the call or on the numbering of sites.
 Colours = NDArray[np.uint64]
 
 
@@ -42,11 +41,11 @@ def refine(colours: Colours, around: Surroundings) -> Colours:
         finer[has_edges] += np.add.reduceat(messages, starts)
         finer = mix(finer)
         before, n_colours = n_colours, _count(finer, around.crystal)
-        # A crystal that is done keeps its colours while others are refined.
-        parted = n_colours > before
-        if not parted.any():
+        # A finished crystal retains its colours while others are refined.
+        split = n_colours > before
+        if not split.any():
             return colours
-        colours = np.where(parted[around.crystal], finer, colours)
+        colours = np.where(split[around.crystal], finer, colours)
 
 
 def distance_factors(distance_class: NDArray) -> Colours:
@@ -78,7 +77,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Turn integers, however alike, into what looks random."""
+    """Hash integers, so that similar ones look random."""
     x = x + _STEP
     x ^= x >> np.uint64(30)
     x *= _M1

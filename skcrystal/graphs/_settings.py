@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class GraphSettings:
-    """How graphs were made: part of their identity, kept with them.
+    """Parameters that graphs were made with: part of their identity, stored with them.
 
     Parameters
     ----------
     cutoff : float, default=5.0
         Neighbour radius in Å.
     max_neighbors : int or None, default=None
-        Number of nearest neighbours kept within the cutoff; None keeps all.
+        Number of nearest neighbours within the cutoff; None takes all.
     whole_shells : bool, default=False
         Whether ``max_neighbors`` may be passed to complete a shell of equal distance.
     on_isolated : {"error", "nearest"}, default="error"
-        What happens to an atom without neighbours inside the cutoff.
+        Treatment of an atom without neighbours inside the cutoff.
     vectors : bool, default=False
-        Whether displacements are kept beside distances.
+        Whether edges have displacements besides distances.
     reduce : {"symmetry", None}, default="symmetry"
         Whether atoms of equal surroundings are merged, which with vectors are those
         whose bonds also enclose equal angles.
@@ -44,7 +44,8 @@ class GraphSettings:
         ):
             object.__setattr__(self, name, kind(getattr(self, name)))
         if self.max_neighbors is None:
-            object.__setattr__(self, "whole_shells", False)  # there is nothing to cut
+            # Without a limit it has no effect.
+            object.__setattr__(self, "whole_shells", False)
         else:
             object.__setattr__(self, "max_neighbors", int(self.max_neighbors))
         if self.reduce is None:  # and no tolerance matters

@@ -14,7 +14,7 @@ _MIN_VOLUME = 1e-3
 
 
 class CrystalArrays(NamedTuple):
-    """One crystal: what the neighbour search needs, and nothing else."""
+    """Arrays of one crystal, as the neighbour search needs them."""
 
     lattice: NDArray[np.float64]  # (3, 3), rows are lattice vectors, Å
     positions: NDArray[np.float64]  # (N, 3), Cartesian, Å
@@ -89,12 +89,12 @@ def iter_crystals(X: Any) -> Iterator[CrystalArrays]:
 
 
 def check_sequence(X: Any) -> None:
-    """Refuse what is no sequence of crystals, without asking numpy what it is.
+    """Refuse anything but a sequence of crystals, without conversion by numpy.
 
     Raises
     ------
     TypeError
-        If `X` is one crystal or no sequence.
+        If `X` is one crystal or not a sequence.
     ValueError
         If `X` is empty or has more than one dimension.
     """
@@ -126,7 +126,7 @@ def check_sequence(X: Any) -> None:
 
 
 def _hint_at_readers(thing: Any) -> str:
-    """Where a crystal is read from what seems to be a file or a text."""
+    """Hint how to read a crystal from a file or a text."""
     if not isinstance(thing, str | bytes | PathLike | Mapping):
         return ""
     return (
@@ -185,7 +185,7 @@ def _atomic_numbers(structure: IStructure, i: int) -> NDArray[np.uint8]:
         if isinstance(element, DummySpecies):
             raise ValueError(
                 f"X[{i}]: site {s} holds the dummy species "
-                f"{element}, which is no element; replace or remove it."
+                f"{element}, which is not an element; replace or remove it."
             )
         numbers.append(element.Z)
     return np.array(numbers, dtype=np.uint8)
@@ -225,8 +225,8 @@ def _check_arrays(arrays: CrystalArrays, i: int) -> None:
 def _complete(lattice: NDArray, pbc: NDArray) -> NDArray:
     """Give open directions unit vectors normal to the periodic ones.
 
-    What stands there has no meaning, and ASE's molecules and slabs may hold zeros; but
-    the neighbour search inverts the lattice.
+    Vectors of open directions have no meaning, and are zero in ASE's molecules and
+    slabs; but the neighbour search inverts the lattice.
     """
     periodic = lattice[pbc > 0]
     normal = np.linalg.svd(periodic)[2][len(periodic) :] if len(periodic) else np.eye(3)

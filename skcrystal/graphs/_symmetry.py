@@ -1,4 +1,4 @@
-"""Atoms that no invariant network can tell apart, merged."""
+"""Merging of atoms that no invariant network can distinguish."""
 
 from typing import NamedTuple
 
@@ -38,13 +38,13 @@ def quotient(
 
     Atoms start with their element as colour. In each round an atom's next colour is
     its own with the multiset of its neighbours' colours and distances, until no round
-    parts any more atoms: the one-dimensional Weisfeiler-Leman test [1]_. Message
+    splits any more atoms: the one-dimensional Weisfeiler-Leman test [1]_. Message
     passing on elements and distances computes the same for atoms of one colour at
     every layer [2]_, so one of each is enough, and likewise one edge of those that
     join an atom to one colour at one distance.
 
     With directions, atoms of one colour also have equal angles between their bonds.
-    Then all edges of the atom that is kept are kept: each points another way.
+    Then the representative atom has all its edges: each has a direction of its own.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def quotient(
     if direction is not None:
         colours = refine_by_angles(colours, around, tolerance)
     colours = crystal_keys(colours, crystal)
-    # Colours in the order of their first atoms, which keeps crystals together.
+    # Colours in the order of their first atoms, so that crystals stay together.
     _, first, inverse = np.unique(colours, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)

@@ -20,10 +20,10 @@ from ._neighbors import find_edges
 from ._settings import GraphSettings
 from ._structures import CrystalArrays, PackedCrystals, check_sequence, iter_crystals
 
-# Crystals and sites of a task: enough to hide what a task costs, and few enough to keep
-# several workers busy and to bound what lies between them.
+# Crystals and sites of a task: enough to hide its overhead, and few enough to keep
+# several workers busy and to bound the memory between them.
 _TASK = 512, 16_384
-# Of what is computed at once: enough to hide what a call of numpy costs, and few enough
+# Computed at once: enough to hide the overhead of numpy, and few enough
 # that their edges stay in the cache.
 _CHUNK = 64, 2048
 
@@ -32,15 +32,15 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
     """Turn crystal structures into graphs.
 
     Atoms are nodes. Every pair of atoms closer than `cutoff`, periodic images
-    included, gives two directed edges, one for each end. The transformer learns
-    nothing: `fit` only checks the parameters.
+    included, gives two directed edges, one for each end. The transformer has
+    no state: `fit` only checks the parameters.
 
     Parameters
     ----------
     cutoff : float, default=5.0
         Neighbour radius in Å.
     max_neighbors : int or None, default=None
-        Keep only this many nearest neighbours of each atom; None keeps all within
+        Take only this many nearest neighbours of each atom; None takes all within
         the cutoff. ``cutoff=8.0, max_neighbors=12`` is the graph of CGCNN [1]_
         (which pads atoms with fewer neighbours; here they just have fewer). Where the
         last places are contested by neighbours at equal distance, the lighter
@@ -50,24 +50,24 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         equal distance. Then the graph cannot depend on the order of the sites or on
         the choice of cell.
     on_isolated : {"error", "nearest"}, default="error"
-        What to do with an atom that has no neighbour within the cutoff: raise, or
+        Treatment of an atom that has no neighbour within the cutoff: raise, or
         join it to its nearest shell of neighbours beyond. Messages fade out towards
         the cutoff in most networks, which see a joined atom as a free one; for its
         surroundings to count, raise `cutoff`.
     vectors : bool, default=False
-        Also keep the displacement vector of each edge (12 bytes an edge more), for
-        models that see angles. `reduce` says what is merged then.
+        Also store the displacement vector of each edge (12 bytes an edge more), for
+        models that see angles. It changes which atoms `reduce` merges.
     reduce : {"symmetry", None}, default="symmetry"
         Merge the atoms of a crystal that have equal surroundings, however far one
-        looks, and the edges that join an atom to equal ones at one distance; keep
-        count of both. What an invariant network predicts stays what it was, and takes
-        a fraction of the time: Materials Project cells have some three times fewer
+        looks, and the edges that join an atom to equal ones at one distance; count
+        both. Predictions of an invariant network are unchanged, and take a fraction of
+        the time: Materials Project cells have some three times fewer
         such atoms and edges. With `vectors`, atoms are equal only if angles between
-        their bonds are, too, and an atom that is kept keeps all its edges. Networks
+        their bonds are, too, and a merged atom has all its edges. Networks
         whose atom features are scalars, made of distances and of sums over pairs of
-        bonds of Legendre polynomials up to the fourth, predict what they would for
-        every site. Where `max_neighbors` cuts through shells, equal atoms are left with
-        different angles; `whole_shells` keeps them equal. None keeps every site, which
+        bonds of Legendre polynomials up to the fourth, predict as for every
+        site. Where `max_neighbors` cuts through shells, equal atoms are left with
+        different angles; `whole_shells` makes them equal. None has every site, which
         networks from elsewhere need, and those that pass on directions.
     tolerance : float, default=1e-4
         Lengths within this many Å are equal in merging, and become equal; so are
@@ -77,14 +77,14 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         Number of joblib workers; None is 1 outside a ``joblib.parallel_config``
         context, -1 is all cores. The result does not depend on it.
     memory : str, Path, joblib.Memory or None, default=None
-        Folder in which to keep every graph by the fingerprint of its crystal, so that
-        cross-validation and grid search build each graph once. None keeps nothing.
+        Cache folder for graphs by the fingerprint of their crystal, so that
+        cross-validation and grid search build each graph once. None does not cache.
     verbose : bool or int, default=False
         Whether to show a progress bar.
 
     See Also
     --------
-    CrystalGraphs : What `transform` returns.
+    CrystalGraphs : Returned by `transform`.
 
     References
     ----------
@@ -139,7 +139,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters; nothing is learned.
+        """Check the parameters.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ def _find_graph(crystal: CrystalArrays, settings: GraphSettings, i: int) -> RawG
     edges = find_edges(crystal, settings, i)
     vector = None
     if settings.vectors:
-        assert edges.image is not None  # `find_edges` keeps them for vectors
+        assert edges.image is not None  # `find_edges` returns them for vectors
         vector = (
             crystal.positions[edges.neighbor]
             + edges.image @ crystal.lattice

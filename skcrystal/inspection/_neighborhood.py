@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..estimators._base import GNNEstimator
 from ..estimators.training._loader import store_of
 from ..graphs import CrystalGraphs, CrystalGraphTransformer
-from ..graphs._parts import Part, cut_out
 from ..graphs._structures import CrystalArrays, iter_crystals
+from ..graphs._subgraphs import Subgraph, extract_subgraph
 from ..nn import GraphBatch
 
 
@@ -26,14 +26,14 @@ class Neighborhood:
         Of the one crystal.
     atom : int or None
         The site whose target is predicted; None is the crystal.
-    part : Part or None
+    part : Subgraph or None
         Neighbourhood that reaches the network's output at that site; None is the whole
         crystal.
     """
 
     graphs: CrystalGraphs
     atom: int | None
-    part: Part | None
+    part: Subgraph | None
 
     @classmethod
     def of(
@@ -63,7 +63,7 @@ class Neighborhood:
         hops = model.net_.module_.hops
         if hops is None:  # all that can be reached
             hops = int(graphs.n_atoms[0])
-        return cls(graphs, atom, cut_out(graphs, 0, np.array([atom]), hops))
+        return cls(graphs, atom, extract_subgraph(graphs, 0, np.array([atom]), hops))
 
     @property
     def sites(self) -> slice | NDArray[np.int64]:

@@ -134,7 +134,7 @@ class GraphStore:
     def cut_out(self, parts: Sequence[Any]) -> GraphBatch:
         """Batch of parts of crystals, which asks after the sites of each.
 
-        A part is an object with the arrays of ``skcrystal.graphs._parts.Part``.
+        A part is an object with the arrays of ``skcrystal.graphs._subgraphs.Subgraph``.
         """
         joined = {
             name: np.concatenate([getattr(part, name) for part in parts])

@@ -230,7 +230,11 @@ def test_warm_start_cannot_change_what_the_network_gives(
 @pytest.mark.learning
 def test_warm_start_goes_on(model, small, graphs):
     model.set_params(
-        loss="gaussian_nll", warm_start=True, lr_schedule="constant", max_epochs=5
+        loss="gaussian_nll",
+        warm_start=True,
+        lr_schedule="constant",
+        max_epochs=5,
+        lr=0.01,
     )
     first = model.fit(graphs, small[1]).history_["train_loss"]
     again = model.fit(graphs, small[1]).history_["train_loss"]

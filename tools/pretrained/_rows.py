@@ -3,7 +3,7 @@
 Three sets of crystals are joined, whose labels come from different releases:
 
 - ``mp_cgcnn_36k``: one release, all three targets. A tenth of its formulas, those of
-  ``benchmarks/accuracy.py``, is the test set.
+  ``benchmarks/accuracy/accuracy.py``, is the test set.
 - ``mp_extra_24k``: other crystals; labels of the same release for two thirds of them,
   else of 2018. Where both are known formation energies differ by 0.003 eV/atom in the
   median and by 0.02 in the mean, half the error of a good model; all are taken.
@@ -14,28 +14,24 @@ Three sets of crystals are joined, whose labels come from different releases:
 A formula is in one part alone, whatever set it comes from.
 """
 
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
-from skcrystal import CrystalGraphs, CrystalGraphTransformer
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from _data import (
+from benchmarks._data import (
+    EVERY_CRYSTAL,
     cache_folder,
     load_columns,
     load_crystals,
     load_labels,
 )
+from skcrystal import CrystalGraphs, CrystalGraphTransformer
 
 TARGETS = ["formation_energy_per_atom", "band_gap", "efermi"]  # eV/atom, eV, eV
 GRAPHS = {"cutoff": 8.0, "max_neighbors": 12}
 _SETS = ["mp_cgcnn_36k", "mp_extra_24k", "mp_20_valtest"]
-_ALL = 40_000  # more than any set has
 _CALIBRATION = 0.04  # of the formulas that are not tested
 
 
@@ -87,8 +83,8 @@ def _split(formulas, fraction, random_state):
 
 def _labels(name):
     """Labels in the order of `load_crystals`."""
-    labels = load_labels(_ALL, name=name)[["material_id", "formula"]]
-    table = labels.join(load_columns(TARGETS, _ALL, name=name))
+    labels = load_labels(EVERY_CRYSTAL, name=name)[["material_id", "formula"]]
+    table = labels.join(load_columns(TARGETS, EVERY_CRYSTAL, name=name))
     if name == "mp_20_valtest":
         table["formation_energy_per_atom"] = np.nan
     return table
@@ -96,11 +92,11 @@ def _labels(name):
 
 def _graphs(name):
     kind = "-".join(f"{key}={value}" for key, value in sorted(GRAPHS.items()))
-    path = cache_folder() / "graphs" / f"{name}-{_ALL}-{kind}.safetensors"
+    path = cache_folder() / "graphs" / f"{name}-{EVERY_CRYSTAL}-{kind}.safetensors"
     try:
         return CrystalGraphs.open(path)
     except (FileNotFoundError, ValueError):  # ValueError: of an older format
-        crystals, _ = load_crystals(_ALL, name=name)
+        crystals, _ = load_crystals(EVERY_CRYSTAL, name=name)
     path.parent.mkdir(parents=True, exist_ok=True)
     CrystalGraphTransformer(on_isolated="nearest", **GRAPHS).transform(crystals).save(
         path

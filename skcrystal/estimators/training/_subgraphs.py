@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...graphs import CrystalGraphs
-from ...graphs._parts import Part, cut_crystal, cut_out, n_parts
+from ...graphs._subgraphs import Subgraph, cut_crystal, extract_subgraph, n_parts
 from ...nn import GraphBatch, GraphStore
 from ._loader import GraphDataset, Labels, cut, edges_at_once
 
@@ -70,9 +70,9 @@ class Cutting:
         n = int(self.n_parts(self.graphs.n_atoms[i]))
         return cut_crystal(self.graphs, i, n, random)
 
-    def cut_out(self, i: int, core: NDArray) -> Part:
+    def cut_out(self, i: int, core: NDArray) -> Subgraph:
         """Some atoms of a crystal with what is around them."""
-        return cut_out(self.graphs, i, core, self.hops)
+        return extract_subgraph(self.graphs, i, core, self.hops)
 
 
 def edges_of_one(device: torch.device) -> int:
@@ -140,7 +140,7 @@ class _Parts:
         self._whole = dataset
         self._cores = parts
         self._n_sites = np.array([self._count(*part) for part in parts])
-        self._parts: dict[int, Part] = {}  # of the batch that comes next
+        self._parts: dict[int, Subgraph] = {}  # of the batch that comes next
 
     def _count(self, i: int, core: NDArray) -> int:
         graphs = self._whole.cutting.graphs
@@ -169,7 +169,7 @@ class _Parts:
         index = whole.store.tensor(np.concatenate(labels))
         return whole.store.cut_out(parts), (whole.labels[index], whole.weights[index])
 
-    def _cut_out(self, row: int) -> Part:
+    def _cut_out(self, row: int) -> Subgraph:
         i, core = self._cores[row]
         return self._whole.cutting.cut_out(self._whole.rows[i], core)
 

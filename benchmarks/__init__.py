@@ -1,0 +1,1 @@
+"""Scripts that measure speed, accuracy and more; see README.md."""

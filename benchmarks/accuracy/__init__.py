@@ -1,0 +1,1 @@
+"""Accuracy on formulas that were not trained on, and on Matbench."""

@@ -1,0 +1,1 @@
+"""Studies, each of one question."""
