@@ -46,20 +46,17 @@ torch.set_num_threads(int(os.environ.get("SKCRYSTAL_TEST_THREADS", "1")))
 MOST_SECONDS = float(os.environ.get("SKCRYSTAL_TEST_SECONDS", "5"))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """With several workers, keep the tests of a file together, as fixtures are shared.
+    """With several workers, start with files of many slow tests, then of many tests.
 
-    Examples share none, and take long. Files with slow tests come first, then those
-    with many, so that workers end at about the same time.
+    A worker runs whole files (``--dist loadfile``), as their fixtures are shared; with
+    the longest first, workers end at about the same time.
     """
-    sizes, slow = Counter(item.path for item in items), set()
-    for item in items:
-        if item.path.name != "test_examples.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-        if item.get_closest_marker("slow"):
-            slow.add(item.path)
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: (item.path not in slow, -sizes[item.path]))
+        sizes = Counter(item.path for item in items)
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: (-slow[item.path], -sizes[item.path]))
 
 
 @pytest.hookimpl(wrapper=True)
