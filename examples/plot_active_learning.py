@@ -1,14 +1,14 @@
 """
-Which crystal to compute next?
-==============================
+Active learning
+===============
 
-Labels cost hours each. Let the model pick the crystals whose labels teach it most, and
-see how many it saves against picking at random.
+Select the crystals whose labels improve the model most, and measure how many labels
+that saves compared with random sampling.
 """
 
 # %%
-# A pool of crystals whose labels we pretend not to know, and a test set of formulas
-# that the pool does not hold.
+# A pool of crystals, whose labels are hidden at first, and a test set of other
+# formulas.
 from pathlib import Path
 from time import perf_counter
 
@@ -41,9 +41,9 @@ energy, gap = crystals.target_names
 print(f"a pool of {len(pool)} crystals, {len(test)} of other formulas to test on")
 
 # %%
-# A campaign trains, asks for the next batch, has it labelled, and trains again. Here
-# the oracle looks labels up; yours runs a calculation. Given a directory, it survives
-# any interruption.
+# A campaign trains, selects the next batch, labels it, and trains again. Here the
+# oracle looks labels up; yours runs a calculation. With a directory, a campaign
+# resumes after any interruption.
 model = make_pipeline(
     CrystalGraphTransformer(), CGCNNRegressor(dropout=0.1, max_epochs=40)
 )
@@ -56,7 +56,7 @@ columns = ["cycle", "n_labelled", f"mae_{energy}", f"mae_{gap}", "seconds"]
 print(campaign.history_[columns].round(3).to_string(index=False))
 
 # %%
-# One campaign proves little. Several seeds, each strategy from the same start:
+# A comparison needs several seeds; all strategies have the same initial labels.
 results = compare_strategies(
     {"CGCNN": model},
     {
@@ -75,8 +75,8 @@ for target in (energy, gap):
 print(f"\n{perf_counter() - start:.0f} s")
 
 # %%
-# Learning curves with a band of one standard deviation over seeds, and how unsure the
-# models remain.
+# Learning curves with a band of one standard deviation over seeds, and the mean
+# predicted standard deviation.
 figure, axes = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
 for column, (target, unit) in enumerate([(energy, "eV/atom"), (gap, "eV")]):
     plot_learning_curves(results, target, unit=unit, ax=axes[0, column])
@@ -86,7 +86,7 @@ output.mkdir(exist_ok=True)
 figure.savefig(output / "learning-curves.png", dpi=130)
 
 # %%
-# What was asked for, against what the pool holds; and the last model.
+# Labels of queried crystals and of the pool; parity of the last model.
 figure, axes = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
 units = ["eV/atom", "eV"]
 plot_queried(y_pool, campaign.queries_, unit=units, ax=axes[0])

@@ -1,16 +1,16 @@
 """
-Ten networks, one test
-======================
+Ten architectures compared
+==========================
 
-Train ten architectures side by side on one set of crystals, and see what each makes of
-formulas that none has seen, and how long it takes to learn that.
+Train ten architectures on the same crystals, and compare their errors on other formulas
+and their training times.
 """
 
 # %%
-# Trainings are short, 20 epochs in place of the default's 100, and crystals few: this
-# is how to compare, not who is best. Networks that learn slowly lose here; with
-# thousands of crystals the order is another; and published networks were tuned for
-# other data. (DimeNet++, which would take as long as all others together, is left out.)
+# Trainings are short, 20 epochs instead of 100, and crystals few: the example shows how
+# to compare, not which network is best. Slow learners are at a disadvantage; the order
+# differs with thousands of crystals; and published networks were tuned for other data.
+# (DimeNet++, which would take as long as all others together, is left out.)
 from pathlib import Path
 from time import perf_counter
 
@@ -28,9 +28,9 @@ NAMES = "GCN SchNet MEGNet CGCNN CoGN AngularCoGN EGAT EGNN MPNN SymGNN".split()
 N_EPOCHS, N_SPLITS = 20, 2
 
 # %%
-# All see the 12 nearest neighbours. Two read the directions of edges as well, and one
-# of these passes them on from atom to atom, for which equal atoms may not be merged:
-# its graphs, and its times, are the largest.
+# Graphs have the 12 nearest neighbours. Two networks also read the directions of edges,
+# and one of these propagates them from atom to atom, for which equal atoms may not be
+# merged: it has the largest graphs and the longest times.
 torch.set_num_threads(1)
 crystals = load_pbe_prototypes(as_frame=True)
 nearest = {"cutoff": 8.0, "max_neighbors": 12, "whole_shells": True}
@@ -40,7 +40,7 @@ graphs["SymGNN"] = CrystalGraphTransformer(**nearest, vectors=True, reduce=None)
 graphs = {name: make.transform(crystals.data) for name, make in graphs.items()}
 
 # %%
-# Two random splits keep formulas whole; each has initial weights of its own.
+# Two random splits by formula, with different initial weights.
 y, rows = crystals.target, []
 cv = FormulaShuffleSplit(N_SPLITS, test_size=0.2, random_state=0)
 for seed, (train, test) in enumerate(cv.split(crystals.data)):
@@ -63,8 +63,8 @@ print(f"mean of {N_SPLITS} splits, {sizes}:\n{mean.round(3).to_string()}")
 print(f"\nhalf of the difference between splits:\n{half.round(3).to_string()}")
 
 # %%
-# Down is better, left is faster. Bars span the two splits: networks whose bars overlap
-# are not told apart by this test.
+# Lower is better, left is faster. Bars span the two splits: networks with overlapping
+# bars are not distinguished by this test.
 colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "black"]  # Okabe and Ito's
 looks = [(colour, marker) for marker in "os" for colour in colours]
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")

@@ -2,14 +2,14 @@
 From a folder of CIF files to ranked candidates
 ===============================================
 
-Your crystals are files in a folder, with a table of labels beside them. Train on them,
-and rank files without labels by how probably they are what you look for.
+Train on CIF files in a folder with a table of labels, and rank files without labels by
+the probability that they have the desired properties.
 """
 
 # %%
-# A folder as you may have one: CIF files, and ``id_prop.csv`` with the id, formation
-# energy and gap of each. Some gaps are missing, and one file is damaged. In another
-# folder lie candidates: other formulas, without labels.
+# A typical folder: CIF files, and ``id_prop.csv`` with the id, formation energy and gap
+# of each. Some gaps are missing, and one file is damaged. Another folder has the
+# candidates: other formulas, without labels.
 import csv
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,8 +39,8 @@ with (labelled / "id_prop.csv").open("w", newline="") as file:
 (labelled / f"{known[7]:04d}.cif").write_text("data_broken\n_cell_length_a 4.2\n")
 
 # %%
-# Reading: ids stay text, an empty cell is a missing label, and what cannot be read is
-# told, file by file.
+# Ids are read as text, an empty cell is a missing label, and files that cannot be read
+# are listed with the reason.
 start = perf_counter()
 names = ["formation_energy_per_atom", "band_gap"]
 data = read_cif_folder(labelled, targets=names, errors="skip")
@@ -50,14 +50,14 @@ for name, reason in data.failed_.items():
 print(data.frame[names].describe().loc[["count", "mean", "min", "max"]].round(2))
 
 # %%
-# Three networks, with standard deviations scaled to errors on formulas held out.
+# An ensemble of three networks, calibrated on a calibration set of other formulas.
 ensemble = EnsembleRegressor(CGCNNRegressor(max_epochs=40), n_estimators=3)
 model = CalibratedRegressor(ensemble, random_state=0).fit(data.data, data.target)
 new = read_cif_folder(candidates, id_prop=None)
 mean, std = model.predict(new.data, return_std=True)
 
 # %%
-# The most probable: a gap of 1 to 3 eV, and a formation energy below -1 eV/atom.
+# Rank by the probability of a gap of 1 to 3 eV and a formation energy below -1 eV/atom.
 energy, gap = (norm(m, s) for m, s in zip(mean.T, std.T, strict=True))
 probability = (gap.cdf(3) - gap.cdf(1)) * energy.cdf(-1)
 ranked = new.frame[["formula"]].assign(
@@ -67,7 +67,7 @@ ranked = ranked.sort_values("probability", ascending=False)
 print(ranked.head(8).round(2).to_string())
 
 # %%
-# Here the labels of the candidates are known after all.
+# For a test, compare with the labels of the candidates.
 truth = source.target[ranked.index.astype(int)]
 wanted = (truth[:, 0] < -1) & (truth[:, 1] > 1) & (truth[:, 1] < 3)
 chance = 20 * wanted.mean()

@@ -1,18 +1,17 @@
 """
-Metal or not?
-=============
+Metals and non-metals
+=====================
 
-A classifier tells metals from crystals with a band gap. So does a regressor, whose
-predicted gap is cut at a threshold. Which does it better, on formulas that neither has
-met?
+Compare a classifier of metals and crystals with a band gap with a regressor whose
+predicted gap is compared with a threshold, on formulas not seen in training.
 """
 
 # %%
 # A crystal counts as a metal if its PBE gap is below 0.025 eV, the thermal energy at
-# room temperature. Most of the shipped crystals are metals. Whoever calls all of them
-# so is right more often than not: accuracy alone says little. Balanced accuracy is
-# the mean of the shares found of either kind. The area under the ROC curve is how
-# often, of a metal and a crystal with a gap, the latter gets the higher score.
+# room temperature. Most of the shipped crystals are metals, so that a constant
+# prediction has a high accuracy. Balanced accuracy is the mean recall of the two
+# classes. The area under the ROC curve is the probability that a crystal with a gap
+# has a higher score than a metal.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -45,17 +44,17 @@ print(f"{len(train)} crystals to train on, {len(held)} to choose a threshold, ",
 print(f"{len(test)} to test, {np.mean(kind[test] == 'metal'):.0%} of them metals")
 
 # %%
-# Classes are text as they are. ``class_weight="balanced"`` makes both count alike,
-# however many crystals each has.
+# Classes may be text. ``class_weight="balanced"`` gives both classes equal weight,
+# for any numbers of crystals.
 classifier = CGCNNClassifier(max_epochs=50, class_weight="balanced", random_state=0)
 classifier.fit(graphs[train], kind[train])
 column = classifier.classes_.tolist().index("gap")
 probability = classifier.predict_proba(graphs[test])[:, column]
 
 # %%
-# The same network as a regressor hardly ever predicts a gap of exactly zero: noise
-# about zero falls on either side of 0.025 eV. Crystals held back may say where to cut
-# instead: where balanced accuracy is best on them.
+# A regressor of the same network hardly ever predicts a gap of exactly zero: noise
+# around zero falls on either side of 0.025 eV. A better threshold maximises balanced
+# accuracy on a validation set.
 regressor = CGCNNRegressor(max_epochs=50, random_state=0)
 regressor.fit(graphs[train], gap[train])
 predicted, of_held = (regressor.predict(graphs[rows]) for rows in (test, held))
@@ -66,9 +65,9 @@ threshold = max(
 )
 
 # %%
-# The classifier puts what it knows into the one question that it is asked, and orders
-# crystals better. To the regressor all wide gaps matter, too, and it comes out behind
-# with either threshold; but it tells how wide they are.
+# The classifier is trained for this task alone, and is more accurate. The regressor is
+# trained on the size of gaps as well, and is less accurate with either threshold, but
+# predicts that size.
 answers = {
     "classifier": classifier.predict(graphs[test]),
     "predicted gap > 0.025 eV": np.where(predicted > 0.025, "gap", "metal"),
@@ -85,7 +84,7 @@ for name, score in (("classifier", probability), ("predicted gap", predicted)):
     print(f"area under the ROC curve, {name}: {area:.3f}")
 
 # %%
-# Rows are what crystals are, columns what they are taken for.
+# Confusion matrices: rows are true classes, columns predicted ones.
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
 for axis, (name, answer) in zip(axes, answers.items(), strict=True):
     ConfusionMatrixDisplay.from_predictions(

@@ -1,9 +1,9 @@
 """
-Let the model ask for calculations
-==================================
+A closed loop with an ASE calculator
+====================================
 
-Which ordered alloys of seven metals are the most stable? An ASE calculator relaxes the
-crystals that the model asks for, the model learns from them, and asks for the next.
+Find the most stable ordered alloys of seven metals: the model selects crystals, an ASE
+calculator relaxes them, and the model is trained on the results.
 """
 
 # %%
@@ -50,8 +50,8 @@ for a, b in permutations(metals, 2):
             candidates.append(alloy(fcc, [a, b, a, c], diagonal))
 
 # %%
-# The oracle relaxes sites and cell, and gives the formation energy. Any ASE calculator
-# will do: Espresso, VASP, GPAW, MACE. Here it is a potential that takes milliseconds.
+# The oracle relaxes sites and cell, and returns the formation energy, with any ASE
+# calculator: Espresso, VASP, GPAW, MACE; here a potential that takes milliseconds.
 elements = [alloy(fcc, [metal], [(0, 0, 0)]) for metal in metals]
 energy = CalculatorOracle(EMT, ["energy_per_atom"], relax=True)
 references = {m: energy(e)[0] for m, e in zip(metals, elements, strict=True)}
@@ -59,8 +59,8 @@ target = "formation_energy_per_atom"
 oracle = CalculatorOracle(EMT, [target], references=references, relax=True)
 
 # %%
-# The campaign asks for what should lie lowest. All is on disk as it happens: killed at
-# any moment, the same call goes on where it was.
+# The campaign selects the crystals of largest expected improvement. Its journal is on
+# disk: after a kill at any moment, the same call resumes.
 lowest = partial(expected_improvement, weights={target: -1})
 model = CGCNNRegressor(dropout=0.1, max_epochs=60)
 sizes = {"n_initial": 20, "batch_size": 10, "n_cycles": 6}
@@ -69,25 +69,25 @@ with TemporaryDirectory() as folder:
     campaign = ActiveLearningCampaign(
         model, lowest, oracle, **sizes, directory=folder, random_state=0
     ).run(candidates)
-asked = campaign.queries_["row"].to_numpy()
-print(f"{len(asked)} of {len(candidates)} computed, {perf_counter() - start:.0f} s")
+order = campaign.queries_["row"].to_numpy()
+print(f"{len(order)} of {len(candidates)} computed, {perf_counter() - start:.0f} s")
 
 # %%
-# Because this calculator is quick, we can compute all, and see what was missed.
+# This calculator is fast enough to label all candidates, for comparison.
 truth = np.array([oracle(crystal)[0] for crystal in candidates])
 best = np.argsort(truth)[:20]
-found = np.isin(asked, best).cumsum()
-n = np.arange(1, len(asked) + 1)
+found = np.isin(order, best).cumsum()
+n = np.arange(1, len(order) + 1)
 chance = 20 * n / len(truth)
 print(f"{found[-1]} of the 20 most stable found, {chance[-1]:.1f} by chance")
 for row in best[:5]:
-    when = "computed" if row in asked else "missed"
+    when = "computed" if row in order else "missed"
     print(f"{candidates[row].formula:14s} {truth[row]:.3f} eV/atom, {when}")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 left.axhspan(truth.min() - 0.01, truth[best].max(), color="0.9", label="20 most stable")
-left.scatter(n, truth[asked], s=18, color="#0072B2", label="computed alloy")
-left.axvline(sizes["n_initial"] + 0.5, color="0.5", linestyle=":", label="model asks")
+left.scatter(n, truth[order], s=18, color="#0072B2", label="computed alloy")
+left.axvline(sizes["n_initial"] + 0.5, color="0.5", linestyle=":", label="by model")
 left.set(xlabel="calculation", ylabel="formation energy (eV/atom)")
 right.plot(n, found, color="#0072B2", label="campaign")
 right.plot(n, chance, "--", color="#D55E00", label="random, expected")

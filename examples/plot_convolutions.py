@@ -1,15 +1,15 @@
 """
-What are neighbours worth?
-==========================
+Three convolutions compared
+===========================
 
-Train one network with three convolutions: deaf to neighbours, with one matrix for all
-of them, and with a gate for each. See what each is able to learn.
+Train one network with three convolutions: without neighbours, with one matrix for all
+neighbours, and with a gate for each. Compare their errors.
 """
 
 # %%
 # ``conv="gated"`` is eq. 5 of `Xie and Grossman
-# <https://doi.org/10.1103/PhysRevLett.120.145301>`_: a gate weighs each neighbour.
-# "shared" is their eq. 4, a sum of one linear map. "self" looks at no neighbours.
+# <https://doi.org/10.1103/PhysRevLett.120.145301>`_: a gate weights each neighbour.
+# "shared" is their eq. 4, a sum of one linear map. "self" ignores neighbours.
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
@@ -33,15 +33,15 @@ known, formulas = y.iloc[test].to_numpy(), np.asarray(crystals.groups)[test]
 print(f"{len(train)} crystals to train on, {len(test)} of other formulas to test on")
 
 # %%
-# Polymorphs share a formula, and differ in where their atoms are. What a network says
-# of their differences in energy shows what it makes of geometry.
+# Polymorphs have the same formula and different geometries. Predicted differences of
+# their energies show how well a network uses geometry.
 pairs = combinations(range(len(test)), 2)
 one, other = np.transpose([(i, j) for i, j in pairs if formulas[i] == formulas[j]])
 difference = known[one, 0] - known[other, 0]
 
 # %%
-# ``early_stopping`` holds back some formulas, and notes the error on them each epoch.
-# To see the whole curve, let it wait for as many epochs as there are.
+# ``early_stopping`` splits off a validation set of other formulas, with its error in
+# each epoch. For the whole curve, set its patience to the number of epochs.
 start, histories, rows = perf_counter(), [], []
 for conv in COLORS:
     for seed in SEEDS:
@@ -55,16 +55,16 @@ for conv in COLORS:
         ).fit(graphs[train], y.iloc[train])
         histories.append(model.history_.assign(conv=conv))
         predicted = model.predict(graphs[test])
-        told = predicted[one, 0] - predicted[other, 0]
+        between = predicted[one, 0] - predicted[other, 0]
         errors = abs(predicted - known).mean(axis=0)
-        missed = told - difference
-        rows.append((conv, *errors, abs(told).mean(), abs(missed).mean()))
+        missed = between - difference
+        rows.append((conv, *errors, abs(between).mean(), abs(missed).mean()))
 print(f"{len(rows)} networks trained in {perf_counter() - start:.0f} s\n")
 
 # %%
-# Of two polymorphs a network that sees composition alone must predict the same: it
-# tells them apart by nothing, and what it misses of their difference is all of it.
-columns = ["conv", "energy MAE", "gap MAE", "told apart by", "missed by"]
+# A network of composition alone has the same prediction for two polymorphs: its
+# predicted difference is zero, and the error of it is the whole difference.
+columns = ["conv", "energy MAE", "gap MAE", "difference", "its MAE"]
 table = pd.DataFrame(rows, columns=columns).groupby("conv", sort=False)
 mean = table.mean()
 print(
@@ -78,17 +78,17 @@ for conv in ("shared", "gated"):
     print(f"{conv}: {of_energy:.2f} of the error without neighbours, gap {of_gap:.2f}")
 
 # %%
-# Dashed lines show how well a network fits what it has seen: composition alone leaves
-# the difference between polymorphs. Solid ones show what it knows of other formulas.
+# Dashed lines are training losses: composition alone leaves the difference between
+# polymorphs. Solid ones are losses and errors on the validation set.
 curves = pd.concat(histories).groupby(["conv", "epoch"]).mean()
 labels = ["formation energy MAE (eV/atom)", "band gap MAE (eV)"]
 panels = [f"valid_mae_{name}" for name in crystals.target_names]
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 for conv, color in COLORS.items():
     curve = curves.loc[conv]
-    axes[0].plot(curve["train_loss"], "--", color=color, label=f"{conv}, trained on")
+    axes[0].plot(curve["train_loss"], "--", color=color, label=f"{conv}, training")
     for axis, column in zip(axes, ["valid_loss", *panels], strict=True):
-        axis.plot(curve[column], color=color, label=f"{conv}, held back")
+        axis.plot(curve[column], color=color, label=f"{conv}, validation")
 for axis, label in zip(axes, ["loss (spread of labels = 1)", *labels], strict=True):
     axis.set(xlabel="epoch", ylabel=label, ylim=(0, None))
 axes[0].legend(fontsize=8)

@@ -2,14 +2,14 @@
 Atoms of a metallic glass
 =========================
 
-Learn what atoms of a glass cost, ask which neighbours that rests on, and count rings.
+Predict energies of atoms in a glass, explain them by neighbours, and count rings.
 """
 
 # %%
-# **Glass.** Copper and palladium condense from random places, are a liquid for 0.3 ps,
-# and relax into the nearest minimum of energy. What atoms cost there stands in for the
-# barriers around them (`Li et al. <https://arxiv.org/abs/2401.08627>`_), which take a
-# search each and are harder to learn. EMT, a potential in ASE, tells it at once.
+# **Glass.** Copper and palladium start at random positions, are a liquid for 0.3 ps,
+# and relax into the nearest energy minimum. Targets are energies of atoms, in place of
+# energy barriers (`Li et al. <https://arxiv.org/abs/2401.08627>`_), which need a search
+# each and are harder to learn. EMT, a potential in ASE, gives them at once.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,9 +37,9 @@ def quench(seed):
 
 
 # %%
-# **Targets of atoms** are an array for each structure: here energies above the mean of
-# an element, so that who guesses by element guesses zero. Atoms of one configuration
-# share their surroundings: the one to test on is left out as a whole.
+# **Targets of atoms** are an array for each structure: here energies relative to the
+# mean of the element, so that the baseline predicts zero. Atoms of one configuration
+# are correlated, so that the test set is a whole configuration.
 (*train, glass), energies = zip(*map(quench, range(5)), strict=True)
 means = np.reshape(energies[:-1], (4, 2, 125)).mean(axis=(0, 2))  # of Cu, of Pd
 y = energies - np.repeat(means, 125)  # (5, 250) in eV
@@ -50,8 +50,8 @@ r, error = np.corrcoef(truth, predicted)[0, 1], abs(truth - predicted).mean()
 print(f"r = {r:.3f}, error {error:.4f} eV; by element {abs(truth).mean():.4f} eV")
 
 # %%
-# **Explanations** of the lowest, middle and highest predictions. Here the truth is
-# known: the energy that EMT gives an atom follows from its own neighbours alone.
+# **Explanations** of the lowest, middle and highest predictions. The true explanation
+# is known: EMT's energy of an atom depends on its own neighbours only.
 order = np.argsort(predicted)
 picked = np.concatenate([order[:8], order[121:129], order[-8:]])
 tables = {atom: explain(model, glass, atom).to_frame() for atom in picked}
@@ -61,9 +61,9 @@ share = weight[own].sum() / weight.sum()
 print(f"own neighbours: {own.mean():.0%} of edges, {share:.0%} of importance")
 
 # %%
-# **Rings** of persistent homology run along short edges, and near neighbours matter. So
-# important edges are in more rings than random ones, whatever has been learned; edges
-# as long are in as many. Each of the atoms explained counts once, with a mean.
+# **Rings** of persistent homology consist of short edges, and near neighbours are most
+# important. So important edges are in more rings than random ones for any model; edges
+# of equal length are in as many. Each explained atom enters once, with its mean.
 rings = pd.DataFrame(index=["low", "middle", "high"])
 for control, name in (("random", "random"), ("length", "as long")):
     means = []

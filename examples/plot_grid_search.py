@@ -1,15 +1,15 @@
 """
-Which parameters?
-=================
+Parameter search
+================
 
 Search the parameters of a network and of its graphs, first on a grid, then with optuna,
-by folds that keep formulas whole; and see what the winner is worth on other crystals.
+in folds by formula; and test the best parameters on other crystals.
 """
 
 # %%
-# A fifth of the crystals is put aside, for the end. Trainings are short here, 8 epochs
-# of 100, to be done within a minute: the best learning rate of a short training is
-# higher than that of a long one, so search with the epochs that you will train with.
+# A fifth of the crystals is the test set. Trainings are short here, 8 epochs instead of
+# 100, to finish within a minute: the best learning rate of a short training is higher
+# than that of a long one, so search with the final number of epochs.
 import tempfile
 import warnings
 from pathlib import Path
@@ -38,14 +38,14 @@ X, y = load_pbe_prototypes(return_X_y=True, as_frame=True)
 X, X_test, y, y_test = train_test_split_by_formula(X, y, random_state=0)
 
 # %%
-# With ``memory`` a graph is built once for each cutoff, not for each fold and point.
-# (These take a tenth of a millisecond; wider cutoffs and larger cells gain more.)
-cache = tempfile.TemporaryDirectory()  # yours: a folder that stays
+# With the cache ``memory`` a graph is built once for each cutoff, not for each fold and
+# point. (These take a tenth of a millisecond; larger cutoffs and cells gain more.)
+cache = tempfile.TemporaryDirectory()  # in practice a permanent folder
 transformer = CrystalGraphTransformer(memory=cache.name)
-for what in ("built and kept", "read again"):
+for how in ("built and cached", "read again"):
     start = perf_counter()
     transformer.transform(X)
-    print(f"{len(X)} graphs {what} in {perf_counter() - start:.2f} s")
+    print(f"{len(X)} graphs {how} in {perf_counter() - start:.2f} s")
 
 # %%
 # The score is the error of energies alone: a mean over targets would add eV/atom to eV.
@@ -60,8 +60,8 @@ grid = GridSearchCV(model, points, **options).fit(X, y)
 print(f"grid: 6 points in {perf_counter() - start:.0f} s, best {-grid.best_score_:.3f}")
 
 # %%
-# optuna draws from ranges, and learns where to draw next. Of its trials here the first
-# ten are random; ask for a hundred where it matters.
+# optuna samples ranges, guided by earlier trials. Of the trials here the first ten are
+# random; use a hundred in practice.
 space = {
     cutoff: distributions.CategoricalDistribution([5.0, 7.0]),
     lr: distributions.FloatDistribution(1e-3, 3e-2, log=True),
@@ -76,8 +76,8 @@ seconds = perf_counter() - start
 print(f"optuna: 12 points in {seconds:.0f} s, best {-drawn.best_score_:.3f}\n")
 
 # %%
-# Crystals put aside have taken no part. The best score of a search is the best of many,
-# and a little too good for that; theirs is not.
+# The best score of a search is biased, as the best of many; errors on the test set are
+# not.
 tested = {"as given": model.fit(X, y), "best of grid": grid, "best of optuna": drawn}
 for name, fitted in tested.items():
     print(f"{name}: {-scorer(fitted, X_test, y_test):.3f} eV/atom on other formulas")

@@ -2,13 +2,13 @@
 A few gaps, many energies
 =========================
 
-Energies come with every calculation, gaps with few. Can a network that learns both make
-more of the gaps?
+Every calculation gives an energy, few give a gap. Compare a network of gaps alone with
+a multi-task network of gaps and energies.
 """
 
 # %%
-# All training crystals have a formation energy. The gap is known of a few of them: the
-# others have NaN there, which the loss leaves out.
+# All training crystals have a formation energy, a few have a gap: the others have NaN
+# there, a missing label.
 import warnings
 from pathlib import Path
 from time import perf_counter
@@ -36,9 +36,9 @@ def with_few_gaps(known):
 
 
 # %%
-# One network learns the known gaps alone, with as many steps as the other; that has a
-# head for each target on one trunk, and weighs their errors by what is left of them. No
-# formula is both in training and in test.
+# One network is trained on the known gaps alone, with as many steps as the other, which
+# has a head for each target on one trunk, and task weights by uncertainty. No formula
+# is both in training and in test set.
 arms = ["gaps alone", "gaps and energies"]
 errors = np.zeros((len(arms), len(sizes), n_seeds))
 for seed in range(n_seeds):
@@ -47,8 +47,8 @@ for seed in range(n_seeds):
     shuffled = np.random.RandomState(seed).permutation(train)
     for column, n in enumerate(sizes):
         known = shuffled[:n]
-        steps_alike = round(epochs * len(train) / n)
-        alone = CGCNNRegressor(max_epochs=steps_alike, random_state=seed)
+        equal_steps = round(epochs * len(train) / n)
+        alone = CGCNNRegressor(max_epochs=equal_steps, random_state=seed)
         alone.fit(graphs[known], gap[known])
         both = MTCGCNNRegressor(
             task_weights="uncertainty", max_epochs=epochs, random_state=seed
@@ -64,9 +64,8 @@ for arm, values in zip(arms, errors.mean(axis=2), strict=True):
 print(f"{len(train)} energies; {perf_counter() - start:.0f} s")
 
 # %%
-# Energies and gaps both follow from how atoms bind, so that a trunk that has seen many
-# energies needs fewer gaps. Where gaps are as many as energies, they help each other
-# little: docs/multi-task.md.
+# A trunk trained on many energies needs fewer gaps. With as many gaps as energies the
+# targets help each other little: docs/multi-task.md.
 figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
 styles = zip(arms, ["#D55E00", "#0072B2"], "so", errors, strict=True)
 for arm, color, marker, values in styles:
@@ -74,7 +73,7 @@ for arm, color, marker, values in styles:
     mean = values.mean(axis=1)
     axis.errorbar(sizes, mean, spread, color=color, marker=marker, capsize=3, label=arm)
 axis.set(
-    xlabel=f"known band gaps, beside {len(train)} energies",
+    xlabel=f"known band gaps, with {len(train)} energies",
     ylabel="MAE of the band gap (eV)",
     ylim=(0, None),
     title=f"other formulas, mean and spread of {n_seeds} seeds",

@@ -23,8 +23,7 @@ for symbol, z in {"Na": 11, "Cl": 17}.items():
     print(symbol, element_features()[z, :4].round(2), "and 33 more")
 
 # %%
-# **Graph.** Atoms are joined to all within the cutoff, images in other cells included.
-# By symmetry two of the eight atoms of the cell can stand for all.
+# **Graph.** Edges join atoms within the cutoff; by symmetry two atoms represent all 8.
 cutoff, sites = 5.0, [[0, 0, 0], [0.5, 0.5, 0.5]]
 salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], sites)
 for reduce in (None, "symmetry"):
@@ -38,8 +37,8 @@ for shell, length in zip(shells, lengths, strict=True):
     print(f"Na has {shell} at {length:.3f} Å")
 
 # %%
-# **Network.** Untrained, with one convolution. A linear map of the elements' vectors
-# gives each atom its features x; Gaussians 0.2 Å apart give each distance its u.
+# **Network.** Untrained, with one convolution. Atom features x are a linear map of the
+# element vectors; features u of a distance are Gaussians 0.2 Å apart.
 torch.manual_seed(0)
 sizes = {"n_basis": 26, "n_layers": 1, "hidden_dim": 16, "n_targets": 1, "dropout": 0}
 network = CGCNN(cutoff=cutoff, pooling="mean", **sizes).eval().requires_grad_(False)
@@ -50,28 +49,29 @@ centers = np.linspace(0, cutoff, 26)
 
 # %%
 # **Convolution.** A neighbour adds ``sigmoid(f) * softplus(s)``, f and s linear in
-# ``[x_i, x_j, u_ij]``, and fades out towards the cutoff. Here pymatgen finds all 26.
+# ``[x_i, x_j, u_ij]``, times an envelope. Here pymatgen finds all 26.
 def convolve(site):
     total, i = np.zeros(16), site.species_string
     for neighbor in salt.get_neighbors(site, cutoff):
         d, j = neighbor.nn_distance, neighbor.species_string
         u = np.exp(-(((d - centers) / 0.2) ** 2))
         f, s = np.split(W @ [*x[i], *x[j], *u] + b, 2)
-        fade = (np.cos(np.pi * d / cutoff) + 1) / 2
-        total += fade * np.log1p(np.exp(s)) / (1 + np.exp(-f))
+        envelope = (np.cos(np.pi * d / cutoff) + 1) / 2
+        total += envelope * np.log1p(np.exp(s)) / (1 + np.exp(-f))
     return total
 
 
 by_hand = np.array([convolve(site) for site in salt])
 pointers = {k: getattr(graph, k) for k in ("atom_ptr", "edge_ptr", "distance_ptr")}
 batch = GraphStore(graph.columns(), **pointers).gather(np.array([0]))
-bond, fade = network.basis(batch.distances), cosine_cutoff(batch.distance, cutoff)
+bond = network.basis(batch.distances)
+envelope = cosine_cutoff(batch.distance, cutoff)
 atoms = network.elements(batch.atomic_numbers)
-layer = network.convolutions[0](atoms, bond, batch, fade).numpy()[graph.site_atom]
+layer = network.convolutions[0](atoms, bond, batch, envelope).numpy()[graph.site_atom]
 
 # %%
-# **Pooling.** Messages are normalised, bent, and added to the atom. The crystal is the
-# mean over its atoms; merged ones count as often as there are sites.
+# **Pooling.** Messages are normalised, pass a SiLU, and are added to the atom features.
+# The crystal is the mean over its atoms, weighted by multiplicity.
 centred = by_hand - by_hand.mean(axis=1, keepdims=True)
 normed = centred / np.sqrt(by_hand.var(axis=1, keepdims=True) + 1e-5)
 after = [x[site.species_string] for site in salt] + normed / (1 + np.exp(-normed))
@@ -81,7 +81,7 @@ print("largest differences: convolution {:.0e}, crystal {:.0e}".format(*off))
 assert max(off) < 1e-5
 
 # %%
-# What sodium sees, how the network reads it, and what it makes of it.
+# Neighbours of sodium, their bond features, and the message to sodium.
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
 colors = np.where(is_na, "#E69F00", "#0072B2")
 axes[0].bar_label(axes[0].bar(lengths, counts, width=0.2, color=colors), shells)

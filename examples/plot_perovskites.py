@@ -1,14 +1,14 @@
 """
-Structure or composition?
-=========================
+Structure or composition
+========================
 
-Classifiers name the structure type of crystals. A network that sees no neighbours shows
-which of these questions a formula answers by itself.
+Classify the structure type of crystals with and without neighbours, to find which types
+follow from the composition alone.
 """
 
 # %%
-# ``conv="self"`` is CGCNN without neighbours: all it can know is composition. Both
-# networks are judged on formulas that were not trained on, each crystal once.
+# ``conv="self"`` is CGCNN without neighbours, a network of composition alone. Both
+# networks are tested on formulas not seen in training, each crystal once.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -40,14 +40,14 @@ def answers(rows, classes):
 
 
 # %%
-# Is an oxide a perovskite? Both networks learn what a perovskite is from crystals of
-# all kinds, and are asked of oxides. Here three elements in a ratio of 1 to 1 to 3 are
-# a perovskite, and nothing else is: the formula decides, and the network that sees
-# nothing else finds that out best.
+# Is an oxide a perovskite? Both networks are trained on crystals of all kinds, and
+# tested on oxides. Here three elements in a ratio of 1 to 1 to 3 are always a
+# perovskite: the formula decides, and the network of composition alone is the most
+# accurate.
 every = np.arange(len(prototype))
 is_perovskite = np.where(prototype == "perovskite", "perovskite", "other")
 oxides = np.array(["O" in crystal.composition for crystal in crystals.data])
-asked = {
+results = {
     f"is an oxide a perovskite? ({oxides.sum()} oxides)": (
         is_perovskite[oxides],
         {k: v[oxides] for k, v in answers(every, is_perovskite).items()},
@@ -55,20 +55,19 @@ asked = {
 }
 
 # %%
-# Which structure does a compound of two elements have, one to one? Here a formula may
-# come as rock salt, zinc blende or caesium chloride, or as all of them. Composition is
-# of no help: about one answer in three is right. Neighbours are: an atom has six, four
-# or eight.
+# Which structure does a compound AB have? Here a formula may occur as rock salt, zinc
+# blende or caesium chloride, or as all of them. Composition does not help: about one
+# prediction in three is right. Neighbours do: an atom has six, four or eight.
 of_two = np.flatnonzero(np.isin(prototype, ["rocksalt", "zincblende", "cscl"]))
-asked[f"which structure? ({len(of_two)} compounds AB)"] = (
+results[f"which structure? ({len(of_two)} compounds AB)"] = (
     prototype[of_two],
     answers(of_two, prototype[of_two]),
 )
 
 # %%
-# Rows are what crystals are, columns what they are taken for.
+# Confusion matrices: rows are true classes, columns predicted ones.
 figure, axes = plt.subplots(2, 2, figsize=(8.5, 8), layout="constrained")
-for row, (question, (truth, found)) in zip(axes, asked.items(), strict=True):
+for row, (question, (truth, found)) in zip(axes, results.items(), strict=True):
     print(question)
     for axis, (name, answer) in zip(row, found.items(), strict=True):
         share = accuracy_score(truth, answer)

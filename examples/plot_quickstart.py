@@ -2,13 +2,13 @@
 From crystals to predictions
 ============================
 
-Train a crystal graph network on density functional theory labels, and see how well it
-predicts the formation energy and band gap of compounds it has never met.
+Train a crystal graph network on density functional theory labels, and test predicted
+formation energies and band gaps on other compounds.
 """
 
 # %%
-# The package ships 1,097 crystals with PBE labels. Polymorphs of one formula resemble
-# each other, so an honest test holds back whole formulas.
+# The package has 1,097 crystals with PBE labels. Polymorphs of one formula resemble
+# each other, so the test set has other formulas.
 from pathlib import Path
 from time import perf_counter
 
@@ -30,7 +30,7 @@ y_train, y_test = crystals.target[train], crystals.target[test]
 print(f"{len(train)} crystals to train on, {len(test)} of other formulas to test on")
 
 # %%
-# Structures go in, numbers come out: a pipeline like any other.
+# A pipeline from structures to predictions.
 start = perf_counter()
 model = make_pipeline(CrystalGraphTransformer(), CGCNNRegressor(random_state=0))
 model.fit(X_train, y_train)
@@ -38,7 +38,7 @@ predicted = model.predict(X_test)
 print(f"trained and predicted in {perf_counter() - start:.0f} s\n")
 
 # %%
-# The mean predictor is the yardstick: what one knows without looking at the crystal.
+# The baseline is the mean predictor.
 labels = ["formation energy (eV/atom)", "band gap (eV)"]
 mean = DummyRegressor().fit(np.zeros((len(train), 1)), y_train).predict(X_test)
 errors = mean_absolute_error(y_test, predicted, multioutput="raw_values")

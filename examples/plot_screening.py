@@ -1,14 +1,14 @@
 """
-Which candidates are worth a calculation?
-=========================================
+Screening candidates
+====================
 
-Screen crystals with the model that comes with the package: which have a gap in a window
-and lie low in energy? Ranked by how probable that is, not by the numbers alone.
+Screen crystals with the model in the package, and rank them by the probability of a gap
+in a window and of a low formation energy.
 """
 
 # %%
-# A thousand cubic crystals shall be candidates. Their PBE labels, which are known here,
-# stay aside until the end.
+# The candidates are a thousand cubic crystals. Their PBE labels are used at the end
+# only.
 from pathlib import Path
 from time import perf_counter
 
@@ -27,8 +27,8 @@ table = predict(candidates.data)
 print(f"{len(table)} crystals predicted in {perf_counter() - start:.1f} s")
 
 # %%
-# Errors are taken to be normal. A gap may also be none: as far as the model suspects a
-# metal, the window is improbable. Both conditions must hold at once.
+# Errors are taken as normal. The probability of a gap in the window is reduced by the
+# probability of a metal. Both conditions must be met.
 gap = norm(table["band_gap"], table["band_gap_std"])
 in_window = (gap.cdf(HIGH) - gap.cdf(LOW)) * (1 - table["metal_probability"])
 fe = "formation_energy_per_atom"
@@ -40,9 +40,9 @@ best = table.sort_values("probability", ascending=False).head(N_PICKED)
 print(best.drop(columns=["efermi", "efermi_std"]).head(10).round(2).to_string())
 
 # %%
-# What PBE says of them. The model has learned from relaxed, mostly stable crystals and
-# takes these, many of them hypothetical, for more stable than they are: a ranking
-# survives that, a number may not.
+# Comparison with PBE. The model was trained on relaxed, mostly stable crystals, and
+# predicts too low energies for these, many of them hypothetical: a ranking is robust to
+# that, the energies are not.
 known = candidates.frame[[fe, "band_gap"]].to_numpy()
 wanted = (known[:, 0] < BELOW) & (known[:, 1] > LOW) & (known[:, 1] < HIGH)
 by_rank = np.argsort(-table["probability"].to_numpy(), kind="stable")
@@ -54,7 +54,7 @@ half = np.searchsorted(found, wanted.sum() / 2) + 1
 print(f"half of them are found in {half} calculations")
 
 # %%
-# Error bars are one standard deviation; a line leads to what PBE found.
+# Error bars are one standard deviation; a line leads to the PBE value.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 left.axvspan(LOW, HIGH, ymax=1, color="#0072B2", alpha=0.1, label="wanted gap")
 left.axhline(BELOW, color="grey", ls="--", lw=1, label="wanted below")
@@ -67,9 +67,11 @@ left.plot(*truth.T, "x", color="#D55E00", label="PBE")
 left.set(xlabel="band gap (eV)", ylabel="formation energy (eV/atom)")
 left.set_title(f"the {N_PICKED} most probable")
 left.legend()
-n_asked = np.arange(1, len(found) + 1)
-right.plot(n_asked, found, color="#0072B2", label="by probability")
-right.plot(n_asked, n_asked * wanted.mean(), "--", color="grey", label="by chance")
+n_computed = np.arange(1, len(found) + 1)
+right.plot(n_computed, found, color="#0072B2", label="by probability")
+right.plot(
+    n_computed, n_computed * wanted.mean(), "--", color="grey", label="by chance"
+)
 right.set(xlabel="calculations", ylabel="wanted crystals found")
 right.set_xlim(0, 400)
 right.set_ylim(0, None)

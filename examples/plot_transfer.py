@@ -1,15 +1,14 @@
 """
-What other crystals teach
-=========================
+Transfer learning
+=================
 
-Train a network on crystals that have labels, then let it go on with those that you care
-for, of which few have any. See how many labels that saves, and what to freeze.
+Pre-train a network on crystals with many labels, then train it on others with few.
+Compare errors with and without pre-training, and with a frozen trunk.
 """
 
 # %%
-# Perovskites are the crystals to care for here; networks may read the labels of a
-# hundred at most, and are tested on others. The rest of the set has five other
-# prototypes: no perovskite is among them.
+# The task is to predict perovskites, from at most a hundred labels; the test set has
+# others. Pre-training uses the rest of the data set, five other prototypes.
 import warnings
 from pathlib import Path
 from time import perf_counter
@@ -35,10 +34,9 @@ labelled, test = next(split.split(perovskites, groups=crystals.groups[perovskite
 labelled, test = perovskites[labelled], perovskites[test]
 
 # %%
-# What to start from. With your own data that is a model you have fitted, as here, the
-# folder that its ``save_pretrained`` wrote, or the name of a model that comes with the
-# package. Graphs are made alike for both trainings: give crystals instead of graphs,
-# and ``pretrained`` sees to it.
+# The initial network: a fitted model, as here, the folder of its ``save_pretrained``,
+# or the name of a model in the package. Graphs must have equal settings in both
+# trainings, which ``pretrained`` ensures if you give crystals instead of graphs.
 begin = perf_counter()
 source = CoGNRegressor(max_epochs=20, random_state=0)
 source.fit(graphs[others], y.iloc[others])
@@ -46,9 +44,9 @@ start = FrozenEstimator(source)
 print(f"pre-trained on {len(others)} others in {perf_counter() - begin:.0f} s")
 
 # %%
-# Each network gets a new head for its targets, which may be other ones. All make the
-# same number of steps, however many labels there are. (A dozen crystals hold few of the
-# elements, of which there would be a warning each time.)
+# Each network gets a new head for its targets, which may be other ones. All trainings
+# have the same number of steps. (Elements missing in a dozen crystals would cause a
+# warning each time.)
 warnings.filterwarnings("ignore", "X holds elements")
 ARMS = {
     "from nothing": {},
@@ -75,9 +73,9 @@ print(f"mean absolute errors, {len(test)} perovskites:")
 print(mean.unstack("labels").round(2).to_string())
 
 # %%
-# What the trunk has learned is worth as much as the same number of labels again, or
-# more. With the fewest labels a head alone does best on energies; the more there are,
-# the more do the layers below have to learn from them.
+# Pre-training has the effect of doubling the number of labels, or more. With the fewest
+# labels, training the head alone gives the best energies; with more labels, training
+# the trunk as well becomes better.
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for axis, target in zip(axes, columns[2:], strict=True):
     for arm, color in zip(ARMS, ["0.5", "#0072B2", "#E69F00"], strict=True):

@@ -1,13 +1,13 @@
 """
-Can this standard deviation be trusted?
-=======================================
+Calibrated standard deviations
+==============================
 
-Train an ensemble, measure how honest its standard deviations are on formulas that it
-has not seen, calibrate them, and turn them into intervals with a guarantee.
+Train an ensemble, measure its standard deviations on other formulas, calibrate them,
+and make conformal intervals with guaranteed coverage.
 """
 
 # %%
-# Three parts that share no formula: to train, to calibrate, and to judge.
+# Training, calibration and test set, without common formulas.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -49,8 +49,8 @@ print(
 )
 
 # %%
-# Five networks that differ in their random numbers; their spread is the standard
-# deviation. It orders predictions (``spearman``), but is too small (``coverage_68``).
+# Five networks with different random numbers. Their standard deviation is correlated
+# with errors (``spearman``), but is too small (``coverage_68``).
 ensemble = EnsembleRegressor(CGCNNRegressor(max_epochs=50), n_jobs=2, random_state=0)
 ensemble.fit(graphs[train], y[train])
 columns = ["mae", "coverage_68", "coverage_95", "nll", "spearman"]
@@ -66,7 +66,7 @@ def report(title, model):
 report("ensemble", ensemble)
 
 # %%
-# One factor a target, from crystals that were not trained on, makes it honest.
+# Calibration scales it by one factor per target, from the calibration set.
 calibrated = CalibratedRegressor(FrozenEstimator(ensemble)).fit(graphs[held], y[held])
 mean, std = report(f"calibrated by {calibrated.scale_.round(2)}", calibrated)
 
@@ -79,8 +79,8 @@ plot_sparsification(*given, ax=axes[:, 2], target_names=names, units=units)
 figure.savefig(output / "uncertainty.png", dpi=130)
 
 # %%
-# Conformal intervals hold the share of labels that one asks for, and are wide where the
-# ensemble disagrees.
+# Conformal intervals contain the given share of labels, and are wide where the ensemble
+# disagrees.
 for t, (name, unit) in enumerate(zip(names, units, strict=True)):
     intervals = SplitConformalRegressor(
         TargetView(ensemble, t),

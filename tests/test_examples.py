@@ -201,7 +201,7 @@ def test_explanations_find_what_was_counted(tmp_path):
     assert min(areas) > 0.85
     brought, shares = re.search(r"bring (\S+), shares (\S+)", told).groups()
     assert float(shares) == pytest.approx(float(brought), rel=0.01)
-    first = re.search(r"O hears Ti +1\.98 +6", told)
+    first = re.search(r"Ti to O +1\.98 +6", told)
     assert first
     assert first.start() < told.index("2.79")
     assert_picture(tmp_path / "demo-output" / "explanation.png")

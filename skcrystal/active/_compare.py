@@ -16,7 +16,13 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
-from ..estimators._pipelines import fit_prefix, lift, separate, transform
+from ..estimators._pipelines import (
+    fit_preprocessing,
+    hoist_preprocessing,
+    input_network,
+    preprocess,
+    separate,
+)
 from ..utils._parallel import parallel_in_order
 from ._oracles import SimulatedOracle
 from .campaign._campaign import ActiveLearningCampaign, Scorer
@@ -155,17 +161,15 @@ def _prepare(
     estimator: BaseEstimator, X_pool: Any, X_test: Any, prepared: dict[tuple, tuple]
 ) -> tuple[BaseEstimator, Any, Any]:
     """Last step of an estimator, pool and test set as it reads them."""
-    prefix, final = separate(lift(estimator))
-    network = final
-    while hasattr(network, "estimator"):
-        network = network.estimator
+    steps, final = separate(hoist_preprocessing(estimator))
+    network = input_network(final)
     reads = [
         getattr(network, name, None) for name in ("_needs_vectors", "_reads_merged")
     ]
-    key = (None if prefix is None else describe(prefix), *reads)
+    key = (None if steps is None else describe(steps), *reads)
     if key not in prepared:
-        fitted, _, pool = fit_prefix(estimator, X_pool, None)
-        prepared[key] = pool, transform(fitted, final, X_test)
+        fitted, _, pool = fit_preprocessing(estimator, X_pool, None)
+        prepared[key] = pool, preprocess(fitted, final, X_test)
     return final, *prepared[key]
 
 

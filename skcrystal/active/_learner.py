@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 
+from ..estimators._pipelines import refuse_sites
 from ..estimators.targets._class_labels import check_classes
-from ..estimators.targets._site_targets import refuse_sites
 from ..estimators.targets._targets import check_targets
 from ..utils._rows import stack, take
 from ._query import QueriesCrystals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +24,16 @@ from ..utils._validation import Interval, validate_params_of
 from ._pipelines import (
     can_embed,
     check_weighable,
-    fit_prefix,
+    embed,
+    fit_preprocessing,
+    models_to_fit,
+    refuse_sites,
     rejoin,
     separate,
-    transform,
+    supports_std,
 )
+from ._predictive import CrystalRegressorMixin, PredictiveMoments, predictive_of
 from .saving._save import Saving
-from .targets._scoring import CrystalRegressorMixin
-from .targets._site_targets import refuse_sites
 from .targets._targets import check_targets, check_weights
 
 
@@ -42,10 +44,10 @@ class AugmentedRegressor(
 
     Copies are made once, before training. They have no symmetry, so that none of their
     atoms are merged: an epoch costs ``1 + n_copies`` times one of the crystals alone,
-    and more for symmetric ones. `docs/periodic-graphs.md` has what they brought.
+    and more for symmetric ones. `docs/periodic-graphs.md` has measured gains.
 
-    Crystals come before their copies, which have their formulas: what holds back whole
-    formulas, ``early_stopping`` among it, holds back crystals with all copies.
+    Crystals come before their copies, which have their formulas: a validation split by
+    formulas, such as that of ``early_stopping``, holds crystals with all copies.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ class AugmentedRegressor(
         Standard deviation of each of the six components of strain, at most 0.1.
     supercell : int, default=1
         Largest multiple of the cell that is drawn; 1 leaves cells as they are. By
-        themselves supercells teach a network nothing.
+        themselves supercells are of no use to a network.
     random_state : int, RandomState or None, default=None
         Decides the copies, and models where `estimator` leaves it open.
 
@@ -73,12 +75,12 @@ class AugmentedRegressor(
 
     See Also
     --------
-    skcrystal.graphs.augment_crystals : How copies are made, and what that means.
+    skcrystal.graphs.augment_crystals : How copies are made.
 
     Notes
     -----
     Wrap ensembles, which then share the copies:
-    ``AugmentedRegressor(EnsembleRegressor(...))``. Calibrate what is augmented, on
+    ``AugmentedRegressor(EnsembleRegressor(...))``. Calibrate augmented models, on
     crystals as they are: ``CalibratedRegressor(AugmentedRegressor(...))``.
 
     Examples
@@ -129,7 +131,7 @@ class AugmentedRegressor(
         y : array-like of shape (n,) or (n, n_targets)
             Labels; NaN where one was not measured.
         sample_weight : array-like of shape (n,), optional
-            A copy has the weight of its crystal. Networks read nothing but ratios of
+            A copy has the weight of its crystal. Networks read only ratios of
             weights, so that crystals count among each other as they would alone.
 
         Returns
@@ -158,7 +160,7 @@ class AugmentedRegressor(
         )
         rows = np.tile(np.arange(len(X)), 1 + self.n_copies)
         labels = take(y, rows)
-        prefix, final, graphs = fit_prefix(self.estimator, [*X, *copies], labels)
+        steps, final, graphs = fit_preprocessing(self.estimator, [*X, *copies], labels)
         fit_params = {}
         if sample_weight is not None:
             check_weighable(final)
@@ -166,68 +168,14 @@ class AugmentedRegressor(
         model = seed_estimator(clone(final), random, only_unset=True)
         model = model.fit(graphs, labels, **fit_params)
         self.target_names_ = targets.names
-        self.estimator_ = rejoin(self.estimator, prefix, model)
+        self.estimator_ = rejoin(self.estimator, steps, model)
         return self
 
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        return_components: Literal[False] = False,
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[True],
-        return_components: Literal[False] = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        *,
-        return_components: Literal[True],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
-        """Predict as the model does, of crystals as they are.
-
-        Parameters
-        ----------
-        X : sequence of m crystals, or whatever else the model reads
-        return_std : bool, default=False
-            Whether to also give standard deviations, if the model has them.
-        return_components : bool, default=False
-            Whether to also give their epistemic and aleatoric parts, if it has them.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`.
-        std, or epistemic and aleatoric : ndarray of the shape of `mean`
-            In the units of `y`; only if asked for.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        """
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
         check_is_fitted(self, "estimator_")
-        asked = {"return_std": return_std, "return_components": return_components}
-        # Other regressors need not know of what they are not asked for.
-        return self.estimator_.predict(X, **{k: True for k, v in asked.items() if v})
+        return predictive_of(self.estimator_, X, return_std, return_components)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -244,11 +192,13 @@ class AugmentedRegressor(
             As `GNNRegressor.embed` gives them.
         """
         check_is_fitted(self, "estimator_")
-        prefix, final = separate(self.estimator_)
-        return final.embed(transform(prefix, final, X))
+        return embed(self.estimator_, X)
+
+    def _supports_std(self) -> bool:
+        return supports_std(self.estimator_)
 
     def _check_estimator(self) -> None:
-        """Refuse what copies would not change, or would lead astray."""
+        """Refuse models that copies would not change, or would mislead."""
         if is_classifier(self.estimator):
             raise ValueError(
                 f"estimator is a {type(self.estimator).__name__}, which predicts "
@@ -261,23 +211,18 @@ class AugmentedRegressor(
                 "it without FrozenEstimator."
             )
         refuse_sites(self.estimator, type(self).__name__)
-        params = self.estimator.get_params(deep=True)
-        endings = {name.rpartition("__")[2] for name in params}
-        if "calibration_fraction" in endings:
+        models = list(models_to_fit(self.estimator))
+        if any(getattr(model, "_calibrates", False) for model in models):
             raise ValueError(
                 "estimator is a CalibratedRegressor, which would measure its factors "
                 "on perturbed crystals too; calibrate the augmented model instead: "
                 "CalibratedRegressor(AugmentedRegressor(...))."
             )
-        sums = [
-            name
-            for name, value in params.items()
-            if name.rpartition("__")[2] == "pooling" and value == "sum"
-        ]
+        sums = any(getattr(model, "pooling", None) == "sum" for model in models)
         if self.supercell > 1 and sums:
             raise ValueError(
                 f"supercell={self.supercell} leaves labels as they are, but those of a "
-                f'model with {sums[0]}="sum" grow with the cell; set supercell=1.'
+                'model with pooling="sum" grow with the cell; set supercell=1.'
             )
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs, GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
+from ..utils._random import GENERATORS_LOCK
 from ..utils._validation import validate_params_of
+from ..utils._warnings import warn_of_unseen_elements
 from ._graph_inputs import as_graphs, check_described
-from ._inference import Running
+from ._inference import embed
 from ._parameters import SharedParameters
 from ._warm_start import Start, find_start, graphs_before
 from .saving._save import Saving
@@ -28,11 +30,8 @@ from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
 from .training._validation_split import check_given, split_rows
 
-# Callbacks may use other models while one is trained.
-_GENERATORS = threading.RLock()
 
-
-class GNNEstimator(Running, Saving, SharedParameters, ABC):
+class GNNEstimator(Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
 
     An architecture adds its parameters and gives `_make_network`; it says by
@@ -43,7 +42,22 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
     them.
     """
 
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        "target_names_",
+        "graph_settings_",
+        "cutoff_",
+        "elements_",
+        "_architecture",
+        "_mc_seed",
+        "n_iter_",
+        "history_",
+        "_training_set",
+    )
+
     # What an architecture gives
+
+    _needs_vectors: ClassVar[bool] = False  # whether it reads displacement vectors
+    _reads_merged: ClassVar[bool] = True  # whether equal atoms may be merged
 
     @abstractmethod
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
@@ -208,6 +222,49 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
         self._finish()
         return self
 
+    def embed(self, X: Any) -> NDArray[np.float32]:
+        """Pooled features of crystals: their place in the space that was learned.
+
+        Parameters
+        ----------
+        X : CrystalGraphs, or sequence of m crystals or PyG Data
+
+        Returns
+        -------
+        ndarray of shape (m, hidden_dim)
+            The mean over atom features; not scaled. With a trunk for each target,
+            (m, n_targets * hidden_dim).
+
+        Raises
+        ------
+        NotFittedError
+            If the model was not fitted.
+        """
+        check_is_fitted(self, "net_")
+        return embed(self.net_.module_, self._graphs_for_prediction(X))
+
+    @property
+    def fitted_(self) -> bool:
+        """True; absent before `fit`. MAPIE and others look for such an attribute."""
+        if "net_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet.")
+        return True
+
+    def _graphs_for_prediction(self, X: Any) -> CrystalGraphs:
+        """Graphs of crystals, made as those of `fit`; warns of unseen elements."""
+        graphs = as_graphs(
+            X,
+            settings=self.graph_settings_,
+            vectors=self._needs_vectors,
+            merged=self._reads_merged,
+            build=self.graph_settings_ is not None,
+        )
+        check_described(graphs, self.net_.module_)
+        unseen = np.setdiff1d(graphs.atomic_numbers, self.elements_)
+        if len(unseen):
+            warn_of_unseen_elements(unseen)
+        return graphs
+
     # Steps of fit
 
     def _read(
@@ -249,7 +306,7 @@ class GNNEstimator(Running, Saving, SharedParameters, ABC):
     ) -> GraphNet:
         # manual_seed reaches every device; the caller's generators stay as they are.
         # Threads share them, so only one may train at a time.
-        with _GENERATORS, torch.random.fork_rng(range(torch.cuda.device_count())):
+        with GENERATORS_LOCK, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
             network = self._build_network() if start is None else start.network
             if start is not None and not start.goes_on:

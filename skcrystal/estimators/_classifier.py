@@ -16,8 +16,9 @@ from ..nn import ClassLoss
 from ..utils._bases import ClassifierMixin
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
+from ._inference import run, sample
 from ._parameters import SharedParameters
-from ._predictive import drops
+from ._predictive import has_dropout
 from ._warm_start import goes_on
 from .targets._class_labels import (
     check_classes,
@@ -76,6 +77,8 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     """
 
     _sections: ClassVar[str] = _SECTIONS
+    _saved_state: ClassVar[tuple[str, ...]] = (*GNNEstimator._saved_state, "classes_")
+
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
@@ -105,7 +108,8 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         ValueError
             If graphs were made otherwise than those of `fit`.
         """
-        graphs = self._check_predict(X)
+        check_is_fitted(self, "net_")
+        graphs = self._graphs_for_prediction(X)
         return self.classes_[self._logits(graphs).argmax(axis=1)]
 
     @overload
@@ -133,35 +137,37 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         X : CrystalGraphs, or sequence of m crystals or PyG Data
             Crystals are turned into graphs as in `fit`.
         return_std : bool, default=False
-            Whether to let Monte Carlo dropout speak: the mean over `n_mc_samples`
-            networks thinned by `dropout` and `dropout_conv`, the same ones at each
-            call, and their spread. Needs a model that was fitted with dropout.
+            Whether to use Monte Carlo dropout: the mean over `n_mc_samples` masks of
+            `dropout` and `dropout_conv`, the same at each call, and their spread. Needs
+            a model that was fitted with dropout.
 
         Returns
         -------
         probability : ndarray of shape (m, n_classes)
             In the order of `classes_`; rows add up to one.
         std : ndarray of shape (m, n_classes)
-            Standard deviation over the thinned networks; only if `return_std` is True.
+            Standard deviation over the masks; only if `return_std` is True.
 
         Raises
         ------
         NotFittedError
             If the model was not fitted.
         ValueError
-            If graphs were made otherwise than those of `fit`, or standard deviations
-            are asked of a model without dropout.
+            If graphs were made otherwise than those of `fit`, or `return_std` is True
+            and the model has no dropout.
         """
         check_is_fitted(self, "net_")
-        if return_std and not drops(self.net_.module_):
+        network = self.net_.module_
+        if return_std and not has_dropout(network):
             raise ValueError(
                 "return_std=True needs a model that was fitted with dropout; fit one "
                 "with, for example, dropout=0.1 and dropout_conv=0.1."
             )
-        graphs = self._check_predict(X)
+        graphs = self._graphs_for_prediction(X)
         if not return_std:
             return softmax(self._logits(graphs), axis=1)
-        samples = softmax(self._sample(graphs).astype(np.float64), axis=2)
+        logits = sample(network, graphs, self.n_mc_samples, self._mc_seed)
+        samples = softmax(logits.astype(np.float64), axis=2)
         return samples.mean(axis=1), samples.std(axis=1, ddof=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
@@ -186,11 +192,11 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         ValueError
             If graphs were made otherwise than those of `fit`.
         """
-        return log_softmax(self._logits(self._check_predict(X)), axis=1)
+        check_is_fitted(self, "net_")
+        return log_softmax(self._logits(self._graphs_for_prediction(X)), axis=1)
 
     def _logits(self, graphs: CrystalGraphs) -> NDArray[np.float64]:
-        logits = self._run(graphs, lambda network, batch: network(batch))
-        return logits.astype(np.float64)
+        return run(self.net_.module_, graphs).astype(np.float64)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

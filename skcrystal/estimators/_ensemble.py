@@ -1,9 +1,9 @@
-"""Several models of one kind: better than one, and they say where they disagree."""
+"""Ensembles: mean and spread of several models of one kind."""
 
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,19 +18,25 @@ from ..utils._bases import BaseEstimator, MetaEstimatorMixin
 from ..utils._random import seed_estimator
 from ..utils._rows import take
 from ..utils._validation import Interval, validate_params_of
-from ..utils._warnings import unseen_elements_told_once
+from ..utils._warnings import unseen_elements_reported_once
 from ._pipelines import (
     can_embed,
     check_weighable,
-    fit_prefix,
+    fit_preprocessing,
+    is_graph_network,
+    preprocess,
+    read_targets,
     rejoin,
     separate,
-    transform,
 )
-from ._predictive import check_one_spread
+from ._predictive import (
+    CrystalRegressorMixin,
+    PredictiveMoments,
+    check_one_std,
+    predictive_of,
+)
 from .saving._save import Saving
-from .targets._scoring import CrystalRegressorMixin
-from .targets._site_targets import by_crystal, like, read_targets, rows_of
+from .targets._site_targets import by_crystal
 from .targets._targets import Targets, check_weights
 
 _DRAWS = 100  # bootstrap draws until every target has a label
@@ -41,14 +47,14 @@ class EnsembleRegressor(
 ):
     """Deep ensemble: models that differ in their random numbers alone [1]_.
 
-    Its prediction is their mean, its standard deviation their spread. What comes
-    before the network in a pipeline runs once, and all members share its graphs.
+    Its prediction is their mean, its standard deviation their spread. Preprocessing
+    steps of a pipeline run once, and all members share their graphs.
 
     Parameters
     ----------
     estimator : estimator
         A regressor or a pipeline that ends in one, with a `random_state` (or set
-        `bootstrap`: members are alike otherwise).
+        `bootstrap`: members are equal otherwise).
     n_estimators : int, default=5
         Number of members.
     n_jobs : int or None, default=None
@@ -59,9 +65,9 @@ class EnsembleRegressor(
         Whether each member sees crystals drawn with replacement, instead of all.
         Initial weights and order of batches already make members differ.
     random_state : int, RandomState or None, default=None
-        Decides the members' own `random_state`, and what is drawn.
+        Decides the members' own `random_state`, and the crystals drawn.
     verbose : int, default=0
-        joblib's: how much to tell of members done.
+        joblib's: how much to report on members done.
 
     Attributes
     ----------
@@ -138,7 +144,7 @@ class EnsembleRegressor(
             If a parameter is out of range, or crystals, labels or weights are unfit.
         """
         validate_params_of(self)
-        prefix, final, graphs = fit_prefix(self.estimator, X, y)
+        steps, final, graphs = fit_preprocessing(self.estimator, X, y)
         _check_member(final, self.bootstrap)
         targets = read_targets(final, y, graphs)
         if self.bootstrap and targets.ptr is not None:  # rows are drawn of crystals
@@ -159,100 +165,26 @@ class EnsembleRegressor(
             for member, sample in zip(members, samples, strict=True)
         )
         self.target_names_ = targets.names
-        self.estimators_ = [rejoin(self.estimator, prefix, m) for m in members]
+        self.estimators_ = [rejoin(self.estimator, steps, m) for m in members]
         return self
 
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        return_components: Literal[False] = False,
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[True],
-        return_components: Literal[False] = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        *,
-        return_components: Literal[True],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
-        """Predict the mean over members.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals
-        return_std : bool, default=False
-            Whether to also give standard deviations.
-        return_components : bool, default=False
-            Whether to give two standard deviations in place of one: of what the
-            members do not know, and of what they take for noise. Needs members with
-            ``loss="gaussian_nll"``.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`.
-        std : ndarray of the shape of `mean`
-            With `return_std`: the spread of members; if they predict noise, together
-            with that.
-        epistemic, aleatoric : ndarray of the shape of `mean`
-            With `return_components`: the spread of members, and the noise that they
-            predict. The square of `std` is the sum of their squares.
-
-        Raises
-        ------
-        NotFittedError
-            If the ensemble was not fitted.
-        ValueError
-            If components are asked of members that predict no noise, or together with
-            `return_std`.
-        """
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
         check_is_fitted(self, "estimators_")
-        check_one_spread(return_std, return_components)
+        check_one_std(return_std, return_components)
         final, graphs = self._transform(X)
-        is_gaussian = hasattr(final, "net_") and final.net_.module_.gaussian
-        if return_components and not is_gaussian:
+        if return_components and not _is_gaussian(final):
             raise ValueError(
                 "return_components=True needs members that predict noise; set "
                 'loss="gaussian_nll" in `estimator`.'
             )
-        finals = [separate(member)[1] for member in self.estimators_]
-        with unseen_elements_told_once():
-            if not (is_gaussian and (return_std or return_components)):
-                parts = [[member.predict(graphs)] for member in finals]
-            else:
-                parts = [member._predict_gaussian(graphs) for member in finals]
-        means, *noise = (
-            np.stack([rows_of(values) for values in part])
-            for part in zip(*parts, strict=True)
-        )
-        found = [means.mean(axis=0)]
-        if return_std or return_components:
-            found.append(means.std(axis=0, ddof=1))
-            found += [np.sqrt(np.mean(part**2, axis=0)) for part in noise]
-        if return_std and noise:
-            found = [found[0], np.hypot(*found[1:])]
-        found = [like(rows, parts[0][0]) for rows in found]
-        return tuple(found) if len(found) > 1 else found[0]
+        with unseen_elements_reported_once():
+            members = [
+                _predict_member(separate(member)[1], graphs)
+                for member in self.estimators_
+            ]
+        return PredictiveMoments.mix(members)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -274,13 +206,24 @@ class EnsembleRegressor(
         """
         check_is_fitted(self, "estimators_")
         _, graphs = self._transform(X)
-        with unseen_elements_told_once():
+        with unseen_elements_reported_once():
             parts = [separate(member)[1].embed(graphs) for member in self.estimators_]
         return np.divide(np.hstack(parts), np.float32(np.sqrt(len(parts))))
 
     def _transform(self, X: Any) -> tuple[BaseEstimator, Any]:
-        prefix, final = separate(self.estimators_[0])
-        return final, transform(prefix, final, X)
+        steps, final = separate(self.estimators_[0])
+        return final, preprocess(steps, final, X)
+
+
+def _is_gaussian(final: Any) -> bool:
+    return is_graph_network(final) and final.net_.module_.gaussian
+
+
+def _predict_member(final: Any, graphs: Any) -> PredictiveMoments:
+    """Mean and any aleatoric std of a member, without dropout."""
+    if is_graph_network(final):
+        return final._moments(final._graphs_for_prediction(graphs), sampled=False)
+    return predictive_of(final, graphs, return_std=False, return_components=False)
 
 
 def _known(targets: Targets) -> NDArray[np.bool_]:
@@ -290,7 +233,7 @@ def _known(targets: Targets) -> NDArray[np.bool_]:
 
 
 def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
-    """Refuse what would make members alike, or spread that is not theirs."""
+    """Check that members will differ, and that the ensemble keeps their spread."""
     if isinstance(final, FrozenEstimator):
         raise ValueError(
             "estimator is frozen, so that all members would be one model; pass it "
@@ -300,9 +243,9 @@ def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
     if not bootstrap and not any(name.endswith("random_state") for name in names):
         raise ValueError(
             f"{type(final).__name__} has no random_state, so that all members would be "
-            "alike; set bootstrap=True."
+            "equal; set bootstrap=True."
         )
-    if hasattr(final, "scale_") or hasattr(final, "calibration_fraction"):
+    if getattr(final, "_calibrates", False):
         raise ValueError(
             "estimator is a CalibratedRegressor, whose scaled standard deviations an "
             "ensemble would drop; calibrate the ensemble instead: "

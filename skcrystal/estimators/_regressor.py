@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, overload
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,189 +16,29 @@ from ..graphs import CrystalGraphs
 from ..nn import LOSSES, MaskedLoss
 from ..utils._validation import Interval, StrOptions
 from ._base import GNNEstimator
-from ._inference import Running
+from ._inference import run, sample
 from ._parameters import SharedParameters
-from ._predictive import Moments, check_spread, drops
+from ._predictive import (
+    CrystalRegressorMixin,
+    PredictiveMoments,
+    check_supports_std,
+    has_dropout,
+)
 from .targets._output_transforms import LINKS, check_not_negative, read_links
 from .targets._scaler import TargetScaler
-from .targets._scoring import CrystalRegressorMixin, check_n_targets
-from .targets._site_targets import SiteValues, check_site_targets
+from .targets._scoring import check_n_targets
+from .targets._site_targets import check_site_targets
 from .targets._targets import Targets, check_targets
 from .targets._task_weights import RecordTaskWeights, read_task_weights
 from .targets._training_set import Labelled
 from .training._callbacks import TargetErrors
 from .training._subgraphs import Cutting
 
-
-class Predictions(Running):
-    """What a fitted regressor says of crystals; mixed into it."""
-
-    if TYPE_CHECKING:  # what `fit` leaves
-        pooling_: str
-        _scaler: TargetScaler
-        _is_1d: bool
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        return_components: Literal[False] = False,
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[True],
-        return_components: Literal[False] = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self,
-        X: Any,
-        return_std: Literal[False] = False,
-        *,
-        return_components: Literal[True],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False, return_components: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
-        """Predict the targets of crystals.
-
-        An element that training has not seen is described by its place and properties
-        in the periodic table alone, with a warning.
-
-        Standard deviations have two parts, of which a model has those it was fitted
-        for. The epistemic part says what the model does not know: by Monte Carlo
-        dropout [1]_, the spread of `n_mc_samples` networks thinned by `dropout` and
-        `dropout_conv`. The same ones are drawn at each call, and for every crystal. The
-        aleatoric part says how far labels scatter where the model cannot tell crystals
-        apart: what a network learns with ``loss="gaussian_nll"``. Their squares add up
-        [2]_.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-            Crystals are turned into graphs as in `fit`.
-        return_std : bool, default=False
-            Whether to also give standard deviations. Needs dropout, whose part is all
-            there is with any other loss, or ``loss="gaussian_nll"``, whose part is all
-            there is without dropout; or both.
-        return_components : bool, default=False
-            Whether to also give both parts by themselves. Needs dropout and
-            ``loss="gaussian_nll"``.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`. With standard deviations by
-            dropout, the mean over the thinned networks. With ``target_level="atom"``,
-            a list of m arrays (n_sites,) or (n_sites, n_targets), in the order of each
-            crystal's sites; all below likewise.
-        std : ndarray of the shape of `mean`
-            In the units of `y`; only if `return_std` is True.
-        epistemic, aleatoric : ndarray of the shape of `mean`
-            In the units of `y`; only if `return_components` is True.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        ValueError
-            If graphs were made otherwise than those of `fit`, or crystals are given
-            but it is not known how the graphs of `fit` were made; or if standard
-            deviations are asked of a model that was not fitted for them.
-
-        References
-        ----------
-        .. [1] Y. Gal, Z. Ghahramani, ICML 2016, arXiv:1506.02142.
-        .. [2] A. Kendall, Y. Gal, NeurIPS 2017, arXiv:1703.04977.
-        """
-        check_is_fitted(self, "net_")
-        check_spread(self.net_.module_, return_std, return_components)
-        graphs = self._check_predict(X)
-        sampled = (return_std or return_components) and drops(self.net_.module_)
-        found = self._moments(graphs, sampled)
-        parts = [found.mean]
-        if return_components:
-            parts += found.components
-        elif return_std:
-            parts.append(found.std)
-        parts = [self._of_crystals(part, graphs) for part in parts]
-        return tuple(parts) if len(parts) > 1 else parts[0]
-
-    def _predict_gaussian(
-        self, X: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Means and aleatoric standard deviations, without dropout.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-
-        Returns
-        -------
-        mean, aleatoric : ndarray of shape (m,) or (m, n_targets)
-            In the units and the shape of the `y` of `fit`.
-
-        Raises
-        ------
-        ValueError
-            If the model was not fitted with ``loss="gaussian_nll"``.
-        """
-        graphs = self._check_predict(X)
-        if not self.net_.module_.gaussian:
-            raise ValueError(
-                "an aleatoric standard deviation needs a model that was fitted with "
-                f'loss="gaussian_nll", which this {type(self).__name__} was not.'
-            )
-        found = self._moments(graphs, sampled=False)
-        # Without dropout, there is no other spread.
-        mean, aleatoric = found.mean, found.std
-        return self._of_crystals(mean, graphs), self._of_crystals(aleatoric, graphs)
-
-    # Steps of predict
-
-    def _moments(self, graphs: CrystalGraphs, sampled: bool) -> Moments:
-        """Predictions in units, as `_of_crystals` takes them.
-
-        By the network as it is, or by thinned ones.
-        """
-        if sampled:
-            outputs = self._sample(graphs)
-        else:
-            outputs = self._run(graphs, lambda network, b: network(b))[:, None]
-        return Moments.of(outputs, self._scaler)
-
-    def _of_crystals(self, values: NDArray, graphs: CrystalGraphs) -> NDArray:
-        """Give what the network says the meaning and the shape of `y`.
-
-        Types speak of targets of crystals; those of atoms come as `SiteValues`.
-        """
-        if self.pooling_ == "sum":
-            values = values * graphs.n_sites[:, None]
-        values = values[:, 0] if self._is_1d else values
-        if self.pooling_ == "none":
-            return cast("NDArray", SiteValues.of(values, graphs.site_ptr))
-        return values
-
-
-if TYPE_CHECKING:
-    from .targets._scaler import TargetScaler
-
 # A crystal of so many atoms is taken for a piece of matter, not for a cell.
 _MANY_ATOMS = 100
 
 
-class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
+class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
     """Base of all graph network regressors.
 
     Parameters
@@ -279,6 +119,15 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
         | {"loss", "task_weights", "atoms_per_part"}
     )
 
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        *GNNEstimator._saved_state,
+        "_scaler",
+        "_is_1d",
+        "pooling_",
+        "_is_gaussian",
+        "task_weights_",
+    )
+
     target_level: str = "crystal"
     atoms_per_part: int | None = None
     pooling: str = "mean"
@@ -290,6 +139,59 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
     def target_level_(self) -> str:
         """What has targets, by the last fit: "crystal" or "atom"."""
         return "atom" if self.pooling_ == "none" else "crystal"
+
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
+        check_is_fitted(self, "net_")
+        network = self.net_.module_
+        check_supports_std(network, return_std, return_components)
+        sampled = (return_std or return_components) and has_dropout(network)
+        return self._moments(self._graphs_for_prediction(X), sampled)
+
+    def _supports_std(self) -> bool:
+        network = self.net_.module_
+        return has_dropout(network) or network.gaussian
+
+    def _moments(self, graphs: CrystalGraphs, sampled: bool) -> PredictiveMoments:
+        """Moments of Monte Carlo samples, or of the network without dropout."""
+        network = self.net_.module_
+        if sampled:
+            outputs = sample(network, graphs, self.n_mc_samples, self._mc_seed)
+        else:
+            outputs = run(network, graphs)[:, None]
+        means, stds = self._decode(outputs.astype(np.float64), graphs.n_sites)
+        ptr = graphs.site_ptr if self.pooling_ == "none" else None
+        return PredictiveMoments.mix(
+            [
+                PredictiveMoments(mean, aleatoric=std, site_ptr=ptr)
+                for mean, std in zip(means, stds, strict=True)
+            ]
+        )
+
+    def _decode(
+        self, outputs: NDArray[np.float64], n_sites: NDArray
+    ) -> tuple[NDArray, NDArray | list[None]]:
+        """Bring outputs (R, S, K) of S networks to the units and the shape of `y`.
+
+        Returns
+        -------
+        means : ndarray of shape (S, R) or (S, R, T)
+        stds : ndarray of the shape of `means`, or S times None
+            By the slope at the mean, if outputs have variances after the T means.
+        """
+        scaler, outputs = self._scaler, outputs.swapaxes(0, 1)
+        n_targets = len(scaler.scale)
+        decoded = [scaler.inverse(outputs[..., :n_targets])]
+        if outputs.shape[-1] > n_targets:
+            slope = scaler.slope(decoded[0])
+            decoded.append(np.sqrt(outputs[..., n_targets:]) * slope)
+        if self.pooling_ == "sum":
+            decoded = [values * n_sites[:, None] for values in decoded]
+        if self._is_1d:
+            decoded = [values[..., 0] for values in decoded]
+        means, *stds = decoded
+        return means, stds[0] if stds else [None] * len(means)
 
     def _check_kind_parameters(self) -> None:
         if self.target_level == "atom":
@@ -345,7 +247,7 @@ class GNNRegressor(Predictions, CrystalRegressorMixin, GNNEstimator):
     ) -> None:
         self.target_names_, self._is_1d = targets.names, targets.is_1d
         self.pooling_ = "none" if self.target_level == "atom" else self.pooling
-        self._is_gaussian = self.loss == "gaussian_nll"
+        self._is_gaussian: bool = self.loss == "gaussian_nll"
         links = read_links(self.output_transform, targets.names)
         values = self._per_atom(targets.values, n_sites)
         self._scaler = TargetScaler.fit(values, label_weights, links)

@@ -14,7 +14,8 @@ from sklearn.frozen import FrozenEstimator
 from ..graphs import GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
 from ._parameters import SharedParameters
-from ._pipelines import innermost
+from ._pipelines import unwrap
+from .saving._save import load_pretrained
 
 if TYPE_CHECKING:
     from ._base import GNNEstimator
@@ -129,7 +130,7 @@ def _trunk_for(model: GNNEstimator, source: GNNEstimator) -> Any:
 
 def _source(model: GNNEstimator, random: np.random.RandomState) -> GNNEstimator:
     """The fitted model of `pretrained`; of several, one at random."""
-    found = innermost(
+    found = unwrap(
         _load(model.pretrained), lambda members: members[random.randint(len(members))]
     )
     name = type(found).__name__
@@ -143,8 +144,6 @@ def _source(model: GNNEstimator, random: np.random.RandomState) -> GNNEstimator:
 def _load(pretrained: str | PathLike | FrozenEstimator) -> Any:
     if isinstance(pretrained, FrozenEstimator):
         return pretrained
-    from .saving._save import load_pretrained
-
     return load_pretrained(pretrained)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,8 @@ class CrystalGraphs(Sequence["Data"]):
     >>> len(graphs[:1])
     1
     """
+
+    _is_crystal_graphs: ClassVar[bool] = True  # for code below this package
 
     atomic_numbers: NDArray[np.uint8]
     neighbor: NDArray[np.int32]

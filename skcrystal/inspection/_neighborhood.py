@@ -57,7 +57,7 @@ class Neighborhood:
         # Each site, and each image of a neighbour, has an importance of its own.
         whole = asdict(replace(settings, reduce=None, vectors=True))
         graphs = CrystalGraphTransformer(**whole).transform([structure])
-        graphs = model._check_predict(graphs)
+        graphs = model._graphs_for_prediction(graphs)
         if atom is None:
             return cls(graphs, None, None)
         hops = model.net_.module_.hops

@@ -22,10 +22,10 @@ from .architectures import *
 from .layers._aggregate import (
     filtered_sum as filtered_sum,
     gated_sum as gated_sum,
+    gather_distances as gather_distances,
+    gather_sources as gather_sources,
+    gather_targets as gather_targets,
     neighbor_sum as neighbor_sum,
-    of_distances as of_distances,
-    of_neighbors as of_neighbors,
-    of_targets as of_targets,
     segment_sum as segment_sum,
 )
 from .layers._angles import (

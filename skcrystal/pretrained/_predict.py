@@ -13,12 +13,9 @@ import pandas as pd
 from pymatgen.core import IStructure
 from sklearn.base import is_regressor
 
-from ..estimators._augmented import AugmentedRegressor
-from ..estimators._base import GNNEstimator
-from ..estimators._predictive import drops
+from ..estimators._pipelines import labels_sites, supports_std
 from ..estimators.saving._folder import find_folder, pretrained_names, shipped_folder
 from ..estimators.saving._save import load_pretrained
-from ..estimators.targets._site_targets import labels_sites
 from ._metal import metal_probability
 
 __all__ = ["predict", "pretrained_names"]
@@ -139,7 +136,7 @@ def _load(folder: Path) -> Loaded:
         metal = json.loads((folder / _METAL).read_text(encoding="utf-8"))
         model.target_names_.index(metal["target"])
         metal_probability(metal, [0.0], [1.0])
-        if not _has_std(model):
+        if not supports_std(model):
             raise ValueError("the model has no standard deviations")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
@@ -150,17 +147,8 @@ def _load(folder: Path) -> Loaded:
 
 def _predict(model: Any, crystals: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Means and standard deviations (m, T); None where the model has none."""
-    if _has_std(model):
+    if supports_std(model):
         mean, std = model.predict(crystals, return_std=True)
         return mean.reshape(len(mean), -1), std.reshape(len(std), -1)
     mean = model.predict(crystals)
     return mean.reshape(len(mean), -1), None
-
-
-def _has_std(model: Any) -> bool:
-    while isinstance(model, AugmentedRegressor):
-        model = model.estimator_
-    if not isinstance(model, GNNEstimator):
-        return True  # ensembles and calibrated models
-    network = model.net_.module_
-    return network.gaussian or drops(network)

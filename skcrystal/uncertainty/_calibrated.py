@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,23 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators._pipelines import (
     can_embed,
     check_weighable,
-    fit_prefix,
+    embed,
+    fit_preprocessing,
+    read_targets,
     rejoin,
-    separate,
-    transform,
+    target_names_of,
 )
-from ..estimators._predictive import NO_SPREAD
+from ..estimators._predictive import (
+    NO_STD,
+    CrystalRegressorMixin,
+    PredictiveMoments,
+    check_one_std,
+    predictive_of,
+)
 from ..estimators._regressor import GNNRegressor
 from ..estimators.saving._save import Saving
-from ..estimators.targets._scoring import CrystalRegressorMixin, check_n_targets
-from ..estimators.targets._site_targets import by_crystal, like, read_targets, rows_of
+from ..estimators.targets._scoring import check_n_targets
+from ..estimators.targets._site_targets import by_crystal, rows_of
 from ..estimators.targets._targets import Targets, check_weights
 from ..estimators.training._validation_split import hold_back
 from ..utils._bases import BaseEstimator, MetaEstimatorMixin
@@ -102,6 +109,7 @@ class CalibratedRegressor(
         "random_state": ["random_state"],
     }
     _passes_graphs_on: ClassVar[bool] = True
+    _calibrates: ClassVar[bool] = True
     _saved_state: ClassVar[tuple[str, ...]] = (
         "estimator_",
         "scale_",
@@ -147,9 +155,9 @@ class CalibratedRegressor(
         """
         validate_params_of(self)
         if isinstance(self.estimator, FrozenEstimator):
-            prefix, final, graphs = None, self.estimator, X
+            steps, final, graphs = None, self.estimator, X
         else:
-            prefix, final, graphs = fit_prefix(self.estimator, X, y)
+            steps, final, graphs = fit_preprocessing(self.estimator, X, y)
             _check_will_spread(final)
         targets = read_targets(final, y, graphs)
         if targets.ptr is not None:
@@ -175,53 +183,16 @@ class CalibratedRegressor(
             ]
         )
         self.target_names_ = targets.names
-        self.estimator_ = rejoin(self.estimator, prefix, model)
+        self.estimator_ = rejoin(self.estimator, steps, model)
         return self
 
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[False] = False
-    ) -> NDArray[np.float64]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[True]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @overload
-    def predict(
-        self, X: Any, return_std: bool
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    def predict(
-        self, X: Any, return_std: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predict as the model does, with scaled standard deviations.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals
-        return_std : bool, default=False
-            Whether to also give standard deviations.
-
-        Returns
-        -------
-        mean : ndarray of shape (m,) or (m, n_targets)
-        std : ndarray of the shape of `mean`
-            In the units of `y`; only if `return_std` is True.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        """
+    def _predictive(
+        self, X: Any, return_std: bool, return_components: bool
+    ) -> PredictiveMoments:
         check_is_fitted(self, "scale_")
-        if not return_std:
-            return self.estimator_.predict(X)
-        mean, std = self.estimator_.predict(X, return_std=True)
-        rows = rows_of(std)
-        scaled = rows * (self.scale_[0] if rows.ndim == 1 else self.scale_)
-        return mean, like(scaled, std)
+        check_one_std(return_std, return_components)
+        moments = predictive_of(self.estimator_, X, return_std, return_components)
+        return moments.scale_std(self.scale_)
 
     @available_if(can_embed)
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -238,11 +209,7 @@ class CalibratedRegressor(
             As `GNNRegressor.embed` gives them.
         """
         check_is_fitted(self, "scale_")
-        model = self.estimator_
-        if isinstance(model, FrozenEstimator):
-            model = model.estimator
-        prefix, final = separate(model)
-        return final.embed(transform(prefix, final, X))
+        return embed(self.estimator_, X)
 
     # Steps of fit
 
@@ -281,7 +248,7 @@ def _check_will_spread(model: BaseEstimator) -> None:
     if isinstance(model, GNNRegressor) and not (
         model.dropout or model.dropout_conv or model.loss == "gaussian_nll"
     ):
-        raise ValueError(NO_SPREAD)
+        raise ValueError(NO_STD)
 
 
 def _fit(
@@ -302,13 +269,11 @@ def _fit(
 
 def _check_same_targets(model: BaseEstimator, targets: Targets) -> None:
     """Check labels against the targets a model was fitted on, as far as known."""
-    if isinstance(model, FrozenEstimator):
-        model = model.estimator
-    names = getattr(separate(model)[1], "target_names_", None)
+    names = target_names_of(model)
     if names is None:
         return
     check_n_targets(targets.values.shape[1], names)
-    if set(targets.names) == set(names) and targets.names != list(names):
+    if set(targets.names) == set(names) and targets.names != names:
         raise ValueError(
             f"y has the columns {', '.join(targets.names)}, but the model was fitted "
             f"on {', '.join(names)}; put them in that order."

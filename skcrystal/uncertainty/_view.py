@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
 
-from ..estimators.targets._targets import column_of
+from ..estimators._pipelines import target_names_of
+from ..estimators.targets._targets import column_of, default_names
 from ..utils._bases import BaseEstimator, RegressorMixin
 
 
@@ -109,11 +109,7 @@ class TargetView(RegressorMixin, BaseEstimator):
         return values[:, self._column(values.shape[1])]
 
     def _column(self, n_targets: int) -> int:
-        final = self.estimator
-        if isinstance(final, Pipeline):
-            final = final.steps[-1][1]
-        names = getattr(final, "target_names_", None)
-        names = list(names) if names else [f"target_{t}" for t in range(n_targets)]
+        names = target_names_of(self.estimator) or default_names(n_targets)
         return column_of(self.target, names, "target")
 
     def __sklearn_clone__(self) -> TargetView:

@@ -1,4 +1,4 @@
-"""Rows of whatever holds crystals or labels: taken, and put one below the other."""
+"""Rows of containers of crystals or labels: taken, and stacked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 
 def is_graphs(X: Any) -> bool:
-    """Whether `X` is a `CrystalGraphs`, without an import of it."""
-    return type(X).__name__ == "CrystalGraphs"
+    """Whether `X` is a `CrystalGraphs`, which lie above this package."""
+    return getattr(type(X), "_is_crystal_graphs", False)
 
 
 def take(X: Any, rows: NDArray[np.int64]) -> Any:
@@ -31,7 +31,7 @@ def stack(parts: Sequence[Any], name: str) -> Any:
     ----------
     parts : sequence of CrystalGraphs, arrays, Series, DataFrames or lists
     name : str
-        What they are, for messages.
+        Of the variable, for messages.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def stack(parts: Sequence[Any], name: str) -> Any:
 
 
 def pool_for_modal(X: Any) -> Any:
-    """A pool that has a ``shape``, which modAL's own strategies ask for."""
+    """A pool that has a ``shape``, which modAL's own strategies read."""
     return _as_objects(X) if isinstance(X, list | tuple) else X
 
 

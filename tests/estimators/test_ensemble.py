@@ -281,7 +281,7 @@ def test_members_that_would_be_alike_or_lose_their_spread_are_refused(small):
     fitted = clone(MEMBER).fit(small[0], small[1])
     with pytest.raises(ValueError, match="frozen"):
         EnsembleRegressor(FrozenEstimator(fitted)).fit(small[0], small[1])
-    with pytest.raises(ValueError, match="all members would be alike; set bootstrap"):
+    with pytest.raises(ValueError, match="all members would be equal; set bootstrap"):
         EnsembleRegressor(BayesianRidge()).fit(np.eye(9), np.arange(9.0))
     with pytest.raises(ValueError, match="calibrate the ensemble instead"):
         EnsembleRegressor(CalibratedRegressor(MEMBER)).fit(small[0], small[1])

@@ -101,7 +101,6 @@ def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
     assert mean.shape == std.shape == (40, 2)
     assert (std > 0).all()
     assert_array_equal(mean, model.predict(graphs))
-    assert_array_equal(model._predict_gaussian(graphs), (mean, std))
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.predict(graphs, return_std=True), (mean, std))
 
@@ -112,7 +111,7 @@ def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graph
     model.fit(small_graphs, small[1])
     _, _, aleatoric = model.predict(small_graphs, return_components=True)
     # Without dropout the network is about the mean of what it is with.
-    _, plain = model._predict_gaussian(small_graphs)
+    plain = model._moments(small_graphs, sampled=False).aleatoric
     assert not np.array_equal(aleatoric, plain)
     assert_allclose(aleatoric, plain, rtol=0.3)
 
@@ -261,9 +260,3 @@ def test_only_one_kind_of_std_is_given(small, small_graphs):
     model.fit(small_graphs, small[1])
     with pytest.raises(ValueError, match="both given; give one"):
         model.predict(small_graphs, return_std=True, return_components=True)
-
-
-@only_cgcnn
-def test_without_variances_there_is_no_aleatoric_part(fitted, graphs):
-    with pytest.raises(ValueError, match=r'loss="gaussian_nll", which this'):
-        fitted._predict_gaussian(graphs)

@@ -132,10 +132,26 @@ def test_scales_do_not_touch_means(crystals):
     raw_mean, raw_std = model.estimator_.predict(X_test, return_std=True)
     assert_array_equal(mean, raw_mean)
     assert_allclose(std, raw_std * model.scale_)
+    with pytest.raises(ValueError, match='fitted without loss="gaussian_nll"'):
+        model.predict(X_test, return_components=True)
     assert model.score(X_test, crystals[3]) == model.estimator_.score(
         X_test, crystals[3]
     )
     assert_array_equal(model.embed(X_test), model.estimator_.embed(X_test))
+
+
+def test_both_components_are_scaled(crystals):
+    X, y, X_test, _ = crystals
+    network = clone(MODEL).set_params(loss="gaussian_nll", max_epochs=2)
+    model = CalibratedRegressor(network, random_state=0).fit(X, y)
+    mean, std = model.predict(X_test, return_std=True)
+    again, *parts = model.predict(X_test, return_components=True)
+    assert_array_equal(again, mean)
+    assert_allclose(np.hypot(*parts), std)
+    raw = model.estimator_.predict(X_test, return_components=True)[1:]
+    assert_allclose(parts, [part * model.scale_ for part in raw])
+    with pytest.raises(ValueError, match="both given; give one"):
+        model.predict(X_test, return_std=True, return_components=True)
 
 
 def test_units_do_not_matter(crystals):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from tqdm import tqdm
 
-from ...estimators._pipelines import fit_prefix, rejoin, transform
+from ...estimators._pipelines import fit_preprocessing, preprocess, rejoin
 from ...estimators.targets._targets import check_targets
 from ...utils._bases import BaseEstimator
 from ...utils._random import MAX_SEED
@@ -181,8 +181,8 @@ class ActiveLearningCampaign(BaseEstimator):
         self._check_sizes(len(X_pool))
         self._check_functions(len(X_pool))
         self._check_test(X_test, y_test)
-        prefix, final, graphs = fit_prefix(self.estimator, X_pool, None)
-        test = None if X_test is None else transform(prefix, final, X_test)
+        steps, final, graphs = fit_preprocessing(self.estimator, X_pool, None)
+        test = None if X_test is None else preprocess(steps, final, X_test)
         names = self._names(test, y_test)
         with Journal(self.directory) as journal:
             seed = self._begin(journal, names, ids, (graphs, test, y_test))
@@ -205,7 +205,7 @@ class ActiveLearningCampaign(BaseEstimator):
                     run.label(cycle)
             learner = self._run(run, journal, test, y_test, names)
         self.learner_ = learner
-        self.estimator_ = rejoin(self.estimator, prefix, learner.estimator)
+        self.estimator_ = rejoin(self.estimator, steps, learner.estimator)
         self.history_ = done.history()
         self.queries_ = done.queries()
         self.labels_ = done.labels()

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
+from ...estimators._pipelines import supports_std
 from ...estimators.targets._targets import check_targets
 from ...utils._warnings import unseen_elements_expected
 
@@ -41,7 +42,9 @@ def errors_of(
     values = check_targets(y, len(X), allow_empty=True).values
     with unseen_elements_expected():
         mean = np.asarray(estimator.predict(X)).reshape(values.shape)
-        std = _std(estimator, X)
+        std = None
+        if supports_std(estimator):
+            std = np.asarray(estimator.predict(X, return_std=True)[1])
     metrics = {}
     for t, name in enumerate(names):
         known = ~np.isnan(values[:, t])
@@ -59,13 +62,3 @@ def errors_of(
         for name, scorer in (scoring or {}).items():
             metrics[name] = scorer(estimator, X, y)
     return {name: float(value) for name, value in metrics.items()}
-
-
-def _std(estimator: BaseEstimator, X: Any) -> np.ndarray | None:
-    try:
-        return np.asarray(estimator.predict(X, return_std=True)[1])
-    except (TypeError, ValueError) as error:
-        # It has none: no such argument, or no dropout. Anything else is a fault.
-        if "return_std" not in str(error):
-            raise
-        return None

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.pipeline import Pipeline
 
-from ...estimators._pipelines import separate
-from ...estimators.targets._targets import column_of
+from ...estimators._pipelines import (
+    embed as embed_crystals,
+    separate,
+    target_names_of,
+)
+from ...estimators.targets._targets import column_of, default_names
 from ...utils._rows import stack
 
 Weights = ArrayLike | Mapping[str | int, float]
@@ -39,16 +42,14 @@ def embed(model: Any, X: Any) -> NDArray[np.float32]:
         return np.hstack(parts) / np.float32(np.sqrt(len(parts)))
     if hasattr(model, "query_strategy"):
         return embed(model.estimator, X)
-    if isinstance(model, Pipeline):
-        prefix, final = separate(model)
-        return embed(final, X if prefix is None else prefix.transform(X))
-    if not hasattr(model, "embed"):
+    final = separate(model)[1]
+    if not hasattr(final, "embed"):
         raise TypeError(
-            f"{type(model).__name__} has no embed(X), which diversity in embedding "
+            f"{type(final).__name__} has no embed(X), which diversity in embedding "
             "space needs; take a graph network or an EnsembleRegressor of them, or a "
             "strategy that needs no features."
         )
-    return model.embed(X)
+    return embed_crystals(model, X)
 
 
 def known_labels(learner: Any) -> NDArray[np.float64] | None:
@@ -77,13 +78,10 @@ def target_names(learner: Any, n_targets: int) -> list[str]:
     columns = getattr(getattr(members[0], "y_training", None), "columns", None)
     if columns is not None:
         return [str(column) for column in columns]
-    estimator = members[0]
-    if hasattr(estimator, "query_strategy"):
-        estimator = estimator.estimator
-    if isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    names = getattr(estimator, "target_names_", None)
-    return list(names) if names else [f"target_{t}" for t in range(n_targets)]
+    model = members[0]
+    if hasattr(model, "query_strategy"):
+        model = model.estimator
+    return target_names_of(model) or default_names(n_targets)
 
 
 def predict_mean_std(

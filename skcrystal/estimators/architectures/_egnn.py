@@ -35,22 +35,17 @@ class EGNNArchitecture(GNNEstimator):
     n_layers: int = 4
     update_positions: bool = False
 
-    @property
-    def _needs_vectors(self) -> bool:
-        return self.update_positions
+    # A merged edge leads to one of several equal atoms, which move in different
+    # directions. Both attributes depend on the parameter.
+    _needs_vectors: ClassVar[Any] = property(lambda self: self.update_positions)
+    _reads_merged: ClassVar[Any] = property(lambda self: not self.update_positions)
 
-    @property
-    def _reads_merged(self) -> bool:
-        # A merged edge leads to one of several equal atoms,
-        # which move in different directions.
-        return not self.update_positions
-
-    def _check_predict(self, X: Any) -> CrystalGraphs:
+    def _graphs_for_prediction(self, X: Any) -> CrystalGraphs:
         # The fitted network decides, as the parameter may have been changed since.
         fitted = copy.copy(self)
         if "_architecture" in vars(self):
             fitted.update_positions = self._architecture["update_positions"]
-        return super(EGNNArchitecture, fitted)._check_predict(X)
+        return super(EGNNArchitecture, fitted)._graphs_for_prediction(X)
 
     def _make_network(self, *, cutoff: float, **shared: Any) -> CrystalNetwork:
         return EGNN(

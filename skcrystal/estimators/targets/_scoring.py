@@ -1,57 +1,15 @@
-"""What regressors of crystals share: tags, and R^2 where labels may be missing."""
+"""R^2 of regressors where labels may be missing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
-from sklearn.utils import Tags
 
-from ...utils._bases import RegressorMixin
 from ._site_targets import SiteValues, check_site_targets
 from ._targets import check_targets, check_weights
-
-
-class CrystalRegressorMixin(RegressorMixin):
-    """Regressor of one or several targets, of crystals instead of a table."""
-
-    target_names_: list[str]
-
-    if TYPE_CHECKING:  # what it is mixed into
-
-        def predict(self, X: Any) -> Any: ...
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination R^2, averaged over targets.
-
-        Parameters
-        ----------
-        X : CrystalGraphs, or sequence of m crystals or PyG Data
-        y : array-like of shape (m,) or (m, n_targets)
-            Labels; NaN entries are left out, and so are targets with fewer than two.
-            Targets of atoms are as in `fit`, and all atoms are judged together.
-        sample_weight : array-like of shape (m,), optional
-
-        Returns
-        -------
-        float
-            1 is perfect, 0 as good as the mean of `y`.
-
-        Raises
-        ------
-        ValueError
-            If `y` does not fit `X` or the number of targets, or has too few labels.
-        """
-        return masked_r2(self.predict(X), y, self.target_names_, sample_weight)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = True
-        return tags
 
 
 def masked_r2(

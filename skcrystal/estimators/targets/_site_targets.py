@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
 
-from ...graphs import CrystalGraphs
-from ...graphs._compositions import holds_data
 from ...graphs._ragged import to_pointer
 from ._targets import (
     Targets,
-    check_targets,
     check_values,
     default_names,
     names_of,
@@ -62,64 +57,11 @@ def rows_of(values: NDArray | SiteValues) -> NDArray:
     return np.concatenate(values) if isinstance(values, SiteValues) else values
 
 
-def like(rows: NDArray, values: NDArray | SiteValues) -> NDArray:
-    """Give rows, such as `rows_of` made of `values`, the form of those again.
-
-    Types speak of targets of crystals, as those of ``predict`` do.
-    """
+def site_pointer(values: NDArray | SiteValues) -> NDArray[np.int64] | None:
+    """Return where each crystal's sites start in `rows_of`; None for crystals."""
     if not isinstance(values, SiteValues):
-        return rows
-    ptr = to_pointer(np.array([len(array) for array in values]))
-    return cast("NDArray", SiteValues.of(rows, ptr))
-
-
-def labels_sites(estimator: BaseEstimator) -> bool:
-    """Whether an estimator, or what it wraps, has targets of sites."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-        if "net_" in vars(estimator):  # whatever was set since, it stays what it is
-            return getattr(estimator, "target_level_", None) == "atom"
-    # A frozen model does not tell the parameters of what is in it. One to start from
-    # may have had other targets.
-    return any(
-        labels_sites(value) if isinstance(value, FrozenEstimator) else value == "atom"
-        for name, value in estimator.get_params(deep=True).items()
-        if name.rpartition("__")[2] == "target_level"
-        or (isinstance(value, FrozenEstimator) and not name.endswith("pretrained"))
-    )
-
-
-def refuse_sites(estimator: BaseEstimator, taker: str) -> None:
-    """Refuse an estimator with targets of sites where only those of crystals serve.
-
-    Raises
-    ------
-    ValueError
-        If it has them.
-    """
-    if labels_sites(estimator):
-        raise ValueError(
-            f'estimator has target_level="atom", but {taker} takes targets of crystals '
-            "alone."
-        )
-
-
-def read_targets(estimator: BaseEstimator, y: Any, X: Any) -> Targets:
-    """Check labels of crystals or of sites, whichever an estimator takes.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-    y : labels
-    X : CrystalGraphs, or sequence of n crystals
-    """
-    if not labels_sites(estimator):
-        return check_targets(y, len(X))
-    if holds_data(X):
-        X = CrystalGraphs.from_data_list(list(X))
-    if isinstance(X, CrystalGraphs):
-        return check_site_targets(y, X.n_sites)
-    return check_site_targets(y, np.array([len(crystal) for crystal in X]))
+        return None
+    return to_pointer(np.array([len(array) for array in values]))
 
 
 def check_site_targets(

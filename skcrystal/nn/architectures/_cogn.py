@@ -10,9 +10,9 @@ from .._batch import GraphBatch
 from .._dropout import Drop, keep
 from .._head import ModuleList
 from .._network import CrystalNetwork, NetworkParameters
-from ..layers._aggregate import of_distances
+from ..layers._aggregate import gather_distances
 from ..layers._basis import GaussianBasis, cosine_cutoff
-from ..layers._edge_states import gated_edge_sum, join_ends
+from ..layers._edge_states import edge_update, gated_edge_sum
 from ..layers._norm import make_norm
 from ..layers._radial import radial_grid
 
@@ -43,7 +43,7 @@ class EdgeState(nn.Module):
         """Features of all edges, (E, K)."""
         grid = radial_grid(batch.distances, self.basis.width)
         states = grid.interpolate(self.encode(self.basis(grid.points)))
-        return of_distances(states, batch)
+        return gather_distances(states, batch)
 
     def weights(self, batch: GraphBatch) -> Tensor:
         """What each edge counts, (E,): as many as it is, less towards the cutoff."""
@@ -83,7 +83,7 @@ class EdgeBlock(nn.Module):
         """Atoms (N, F) and edges (E, K) to what each edge knows of its ends, (E, K)."""
         of_center, of_source = self.joint.weight.chunk(2, dim=1)
         center = F.linear(x, of_center, self.joint.bias)
-        return join_ends(center, F.linear(x, of_source), edge, batch)
+        return edge_update(center, F.linear(x, of_source), edge, batch)
 
     def forward(
         self, h: Tensor, weight: Tensor, batch: GraphBatch

@@ -18,8 +18,8 @@ from torch_geometric.nn.models.dimenet import (
 from .._batch import GraphBatch
 from .._dropout import Drop, keep
 from .._network import CrystalNetwork, NetworkParameters
-from ..layers._aggregate import of_distances, segment_sum
-from ..layers._edge_states import join_ends
+from ..layers._aggregate import gather_distances, segment_sum
+from ..layers._edge_states import edge_update
 from ..layers._spherical import SphericalBessel
 from ..layers._triplets import Angles, triplet_sum
 
@@ -39,7 +39,7 @@ class TripletInteraction(InteractionPPBlock):
     ) -> Tensor:
         """Messages (E, F), bases (D, R) and (D, L, R) to messages (E, F)."""
         n_spherical, n_radial = radial.shape[1:]
-        rbf = of_distances(self.lin_rbf2(self.lin_rbf1(rbf)), batch)
+        rbf = gather_distances(self.lin_rbf2(self.lin_rbf1(rbf)), batch)
         x_kj = in_parts(self.before, x, rbf)
         if batch.edge_weight is not None:
             x_kj = x_kj * batch.edge_weight[:, None]
@@ -86,7 +86,7 @@ class MessageReadout(OutputPPBlock):
 
     def forward(self, x: Tensor, rbf: Tensor, batch: GraphBatch) -> Tensor:
         """Messages (E, F) and basis (D, R) to atoms (N, G)."""
-        x = x * of_distances(self.lin_rbf(rbf), batch)
+        x = x * gather_distances(self.lin_rbf(rbf), batch)
         if batch.edge_weight is not None:
             x = x * batch.edge_weight[:, None]
         x = self.lin_up(segment_sum(x, batch.edge_ptr, batch.target))
@@ -118,10 +118,10 @@ class MessageEmbedding(nn.Module):
         """Atoms (N, F) and basis (D, R) to messages (E, F)."""
         of_target, of_neighbor, of_length = self.lin.weight.chunk(3, dim=1)
         length = F.linear(F.silu(self.lin_rbf(rbf)), of_length, self.lin.bias)
-        return join_ends(
+        return edge_update(
             F.linear(x, of_target),
             F.linear(x, of_neighbor),
-            of_distances(length, batch),
+            gather_distances(length, batch),
             batch,
         )
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from .._batch import GraphBatch
 from .._dropout import Drop, keep
 from .._network import CrystalNetwork, NetworkParameters
-from ..layers._aggregate import of_distances, segment_sum
+from ..layers._aggregate import gather_distances, segment_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
 from ._gcn import NormalizedConvolution, normalized_weights
 
@@ -58,7 +58,7 @@ class EdgeGCN(CrystalNetwork):
         fade = cosine_cutoff(batch.distances, self.cutoff)
         fade = fade.index_select(0, batch.distance_class)
         loop, weight = normalized_weights(fade, batch)
-        edges = of_distances(self.basis(batch.distances), batch) * weight[:, None]
+        edges = gather_distances(self.basis(batch.distances), batch) * weight[:, None]
         edges = segment_sum(edges, batch.edge_ptr, batch.target)
         x = self.elements(batch.atomic_numbers)
         for convolution, of_edges in zip(self.convolutions, self.of_edges, strict=True):

@@ -10,9 +10,14 @@ from .._batch import GraphBatch
 from .._dropout import Drop, keep
 from .._head import ModuleList
 from .._network import CrystalNetwork, NetworkParameters
-from ..layers._aggregate import of_distances, of_neighbors, of_targets, segment_sum
+from ..layers._aggregate import (
+    gather_distances,
+    gather_sources,
+    gather_targets,
+    segment_sum,
+)
 from ..layers._basis import cosine_cutoff
-from ..layers._edge_states import join_ends
+from ..layers._edge_states import edge_update
 from ..layers._norm import make_norm
 
 _FIRST_SHIFT = 1e-3  # gain of the map that gives shifts: atoms hardly move at first
@@ -65,7 +70,7 @@ class EquivariantLayer(nn.Module):
         width = x.shape[1]
         of_center, of_source, of_square = self.joint.weight.split([width, width, 1], 1)
         center = F.linear(x, of_center, self.joint.bias)
-        h = join_ends(
+        h = edge_update(
             center, F.linear(x, of_source), F.linear(square, of_square), batch
         )
         return F.silu(self.message(h))
@@ -86,7 +91,7 @@ class EquivariantLayer(nn.Module):
         shift = -segment_sum(pull, batch.edge_ptr, batch.target)
         degree = 1 + segment_sum(weight[:, None], batch.edge_ptr, batch.target)
         shift = shift / degree
-        return vector + of_neighbors(shift, batch) - of_targets(shift, batch)
+        return vector + gather_sources(shift, batch) - gather_targets(shift, batch)
 
 
 class EGNN(CrystalNetwork):
@@ -139,7 +144,7 @@ class EGNN(CrystalNetwork):
         if batch.edge_weight is not None:
             weight = weight * batch.edge_weight
         vector = batch.vector
-        square = of_distances((batch.distances / self.cutoff)[:, None] ** 2, batch)
+        square = gather_distances((batch.distances / self.cutoff)[:, None] ** 2, batch)
         for layer in self.layers:
             message = layer.messages(x, square, batch)
             x = x + drop(layer.features(x, message, weight, batch))

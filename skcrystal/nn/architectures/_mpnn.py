@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from .._batch import GraphBatch
 from .._dropout import Drop, keep
 from .._network import CrystalNetwork, NetworkParameters
-from ..layers._aggregate import of_distances, of_neighbors
+from ..layers._aggregate import gather_distances, gather_sources
 from ..layers._basis import GaussianBasis, cosine_cutoff
 from ..layers._padding import pad_edges
 from ..layers._radial import radial_grid
@@ -58,7 +58,7 @@ class EdgeNetwork(nn.Module):
         The batch is that of `pad_edges`, with K edges an atom.
         """
         n, k, _ = features.shape
-        neighbors = of_neighbors(x, batch).view(n, k, -1)
+        neighbors = gather_sources(x, batch).view(n, k, -1)
         sums = torch.bmm(features.transpose(1, 2), neighbors.to(features.dtype))
         return sums.flatten(1) @ self.filters()
 
@@ -124,5 +124,5 @@ class MPNN(CrystalNetwork):
         of_each = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
         # Not part of what is interpolated: its curvature jumps at the cutoff.
         of_each = of_each * cosine_cutoff(padded.distances, self.cutoff)[:, None]
-        edges = of_distances(of_each, padded) * padded.edge_weight[:, None]
+        edges = gather_distances(of_each, padded) * padded.edge_weight[:, None]
         return edges.view(len(padded.atomic_numbers), -1, edges.shape[1])

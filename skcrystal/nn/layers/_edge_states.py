@@ -1,7 +1,7 @@
-"""What passes between atoms and edges that have states of their own.
+"""Updates of atoms and edges with features of their own.
 
-Written out in PyTorch operations, each function here would keep and pass over twice as
-many arrays of E rows; see `_aggregate`.
+Each function replaces PyTorch operations that would store twice as many arrays of E
+rows; see `_aggregate`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from ._aggregate import alike, sum_by, sum_runs
+from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 
-_aten = torch.ops.aten  # derivatives that autograd itself calls, in one pass each
+_aten = torch.ops.aten  # derivatives as autograd calls them, one pass each
 
 
-def join_ends(
+def edge_update(
     center: Tensor, source: Tensor, edge: Tensor, batch: GraphBatch
 ) -> Tensor:
-    """Join edges with both their atoms, ``silu(edge_ij + center_i + source_j)``.
+    """Edge update from both atoms, ``silu(edge_ij + center_i + source_j)``.
 
     Parameters
     ----------
     center, source : Tensor of shape (N, F)
-        What an atom adds as target and as neighbour of an edge.
+        Terms of an atom as target and as source of an edge.
     edge : Tensor of shape (E, F)
     batch : GraphBatch
 
@@ -36,7 +36,7 @@ def join_ends(
     -------
     Tensor of shape (E, F)
     """
-    return _JoinEnds.apply(*alike(center, source, edge), batch)
+    return _EdgeUpdate.apply(*promote_dtypes(center, source, edge), batch)
 
 
 def gated_edge_sum(
@@ -48,17 +48,17 @@ def gated_edge_sum(
     ----------
     value, gate : Tensor of shape (E, F)
     weight : Tensor of shape (E,)
-        How much each edge counts.
+        Weight of each edge.
     batch : GraphBatch
 
     Returns
     -------
     Tensor of shape (N, F)
     """
-    return _GatedEdgeSum.apply(*alike(value, gate, weight), batch)
+    return _GatedEdgeSum.apply(*promote_dtypes(value, gate, weight), batch)
 
 
-class _JoinEnds(Function):
+class _EdgeUpdate(Function):
     @staticmethod
     def forward(
         ctx: Any, center: Tensor, source: Tensor, edge: Tensor, batch: GraphBatch
@@ -76,8 +76,8 @@ class _JoinEnds(Function):
         (z,) = ctx.saved_tensors
         grad_z = _aten.silu_backward(grad.contiguous(), z)
         return (
-            sum_by("target", grad_z, ctx.batch),
-            sum_by("neighbor", grad_z, ctx.batch),
+            scatter_sum("target", grad_z, ctx.batch),
+            scatter_sum("neighbor", grad_z, ctx.batch),
             grad_z,
             None,
         )

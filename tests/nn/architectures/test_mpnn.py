@@ -15,8 +15,8 @@ from skcrystal.nn import (
     EdgeNetwork,
     GaussianBasis,
     cosine_cutoff,
+    gather_distances,
     neighbor_sum,
-    of_distances,
 )
 from skcrystal.nn.layers._padding import pad_edges
 
@@ -59,7 +59,7 @@ def test_messages_are_those_of_nnconv(batch, weighted):
     padded = pad_edges(replace(batch, edge_weight=weight if weighted else None))
     hidden = ours.hidden(basis(padded.distances))
     features = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
-    features = of_distances(features, padded) * padded.edge_weight[:, None]
+    features = gather_distances(features, padded) * padded.edge_weight[:, None]
     message = ours(x, features.view(len(x), -1, features.shape[1]), padded)
     torch.testing.assert_close(message, expected, rtol=1e-4, atol=1e-5)
     wanted = [x, *ours.parameters()]

@@ -23,10 +23,10 @@ from skcrystal.nn import (
     cosine_cutoff,
     filtered_sum,
     gated_sum,
+    gather_distances,
+    gather_sources,
+    gather_targets,
     neighbor_sum,
-    of_distances,
-    of_neighbors,
-    of_targets,
     segment_sum,
     softmax_over_neighbors,
 )
@@ -156,9 +156,9 @@ def test_gradients_are_those_of_finite_differences(batch):
     check = torch.autograd.gradcheck
     assert check(lambda e: segment_sum(e, batch.edge_ptr, batch.target), edges)
     assert check(lambda a: neighbor_sum(a, w, batch), x)
-    assert check(lambda a: of_targets(a, batch), x)
-    assert check(lambda a: of_neighbors(a, batch), x)
-    assert check(lambda a: of_distances(a, batch), c)
+    assert check(lambda a: gather_targets(a, batch), x)
+    assert check(lambda a: gather_sources(a, batch), x)
+    assert check(lambda a: gather_distances(a, batch), c)
     assert check(lambda a, b: filtered_sum(a, b, batch), (x, c))
     assert check(lambda a, b, e: gated_sum(a, b, e, batch), (x, y, c))
 
