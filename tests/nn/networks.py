@@ -1,8 +1,8 @@
 """The networks that every common test of layers runs over.
 
-An architecture is in ``NETWORKS`` as soon as it is exported. What no architecture has a
-part in is tested on ``REPRESENTATIVES``: all architectures with one setting, a few with
-every setting.
+An architecture is in ``NETWORKS`` as soon as an exported estimator has it. What no
+architecture has a part in is tested on ``REPRESENTATIVES``: all architectures with one
+setting, a few with every setting.
 """
 
 import functools
@@ -48,14 +48,18 @@ REPRESENTATIVES = ["CGCNN", "CGCNN by task", "AngularCoGN", "SymGNN"]
 _LEFT_OUT = {"CrystalNetwork", "PublishedCGCNN"}
 
 
+def _subclasses(cls):
+    return {cls}.union(*map(_subclasses, cls.__subclasses__()))
+
+
 def _architectures():
-    """All exported classes of networks, by name."""
-    exported = {name: getattr(nn, name) for name in nn.__all__}
+    """All classes of networks in the package, by name."""
+    for name in estimators.__all__:
+        getattr(estimators, name)  # imports its network
     return {
-        name: cls
-        for name, cls in exported.items()
-        if name not in _LEFT_OUT
-        if inspect.isclass(cls) and issubclass(cls, nn.CrystalNetwork)
+        cls.__name__: cls
+        for cls in sorted(_subclasses(nn.CrystalNetwork), key=lambda c: c.__name__)
+        if cls.__module__.startswith("skcrystal.") and cls.__name__ not in _LEFT_OUT
     }
 
 
@@ -74,9 +78,10 @@ def _estimator_of(name):
     return model.set_params(**{k: v for k, v in variant.items() if k in known})
 
 
-NETWORKS = {name: _network_of(cls) for name, cls in _architectures().items()}
+_CLASSES = _architectures()
+NETWORKS = {name: _network_of(cls) for name, cls in _CLASSES.items()}
 for _name, _variant in VARIANTS.items():
-    NETWORKS[_name] = _network_of(getattr(nn, _name.split()[0]), **_variant)
+    NETWORKS[_name] = _network_of(_CLASSES[_name.split()[0]], **_variant)
 
 READ_VECTORS = {name for name in NETWORKS if _estimator_of(name)._needs_vectors}
 # Not exact on merged atoms, and never given them.
