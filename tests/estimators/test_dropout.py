@@ -13,8 +13,9 @@ from sklearn.base import clone
 
 from skcrystal import CGCNNRegressor
 from skcrystal.estimators.training import _loader as data_module
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import CrystalDropout, CrystalNetwork, Head
+from skcrystal.nn import CrystalNetwork, GraphStore
+from skcrystal.nn._dropout import CrystalDropout
+from skcrystal.nn._head import Head
 
 SETTINGS = {
     "head": {"dropout": 0.3},
@@ -122,12 +123,12 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(dropping, small):
 @representatives
 @pytest.mark.parametrize("setting", ["both"], indirect=True)
 def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
-    """Mean and spread of thinned networks agree with those of torch's dropout."""
+    """Mean and spread of Monte Carlo samples agree with those of torch's dropout."""
     n = 600  # the spread is then known to 3 %
     model = copy.deepcopy(dropping[0]).set_params(n_mc_samples=n)
     mean, std, _ = model.predict(graphs[:3], return_components=True)
     network = model.net_.module_.train()
-    batch = store_of(graphs[:3], "cpu").gather(np.arange(3))
+    batch = GraphStore.of(graphs[:3], "cpu").gather(np.arange(3))
     torch.manual_seed(0)
     with torch.no_grad():
         samples = np.stack([network(batch)[:, :2].numpy() for _ in range(n)])

@@ -1,4 +1,4 @@
-"""The networks that every common test of layers runs over.
+"""Networks that the common tests run over.
 
 An architecture is in ``NETWORKS`` as soon as an exported estimator has it. What no
 architecture has a part in is tested on ``REPRESENTATIVES``: all architectures with one

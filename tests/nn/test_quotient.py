@@ -1,4 +1,4 @@
-"""Networks compute on merged atoms what they compute on all of them."""
+"""Networks on quotient graphs give the outputs of the full graphs."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ from crystals import LATTICE_SYSTEMS, crystal_of
 from networks import NETWORKS, READ_EVERY_SITE, READ_VECTORS, REPRESENTATIVES
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 KINDS = {
     "5 Å": {},
@@ -50,7 +50,7 @@ def batches_of(kind):
     graphs = [transformer.transform(crystals) for transformer in transformers]
     assert len(graphs[1].neighbor) < len(graphs[0].neighbor) / 3
     rows = np.arange(len(crystals))
-    return [store_of(g, "cpu").gather(rows) for g in graphs]
+    return [GraphStore.of(g, "cpu").gather(rows) for g in graphs]
 
 
 @pytest.mark.parametrize(("name", "kind", "dropout_conv", "pooling"), CASES)

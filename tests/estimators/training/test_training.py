@@ -12,7 +12,8 @@ from skorch.callbacks import Callback, EarlyStopping
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
 from skcrystal.estimators.training._validation_split import hold_back
 from skcrystal.graphs._compositions import reduced_formulas
-from skcrystal.nn import LOSSES, MaskedLoss
+from skcrystal.nn import MaskedLoss
+from skcrystal.nn._loss import LOSSES
 
 
 @pytest.fixture(scope="module")

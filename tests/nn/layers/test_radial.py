@@ -1,4 +1,4 @@
-"""Functions of distance on a grid: as exact as single precision, and differentiable."""
+"""Interpolation of radial functions on a grid: accuracy and gradients."""
 
 import sys
 
@@ -8,9 +8,9 @@ import torch
 from networks import NETWORKS, READ_VECTORS
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import GaussianBasis, RadialGrid, radial_grid
+from skcrystal.nn import GaussianBasis, GraphStore, radial_grid
 from skcrystal.nn.layers import _radial as module
+from skcrystal.nn.layers._radial import RadialGrid
 
 
 def grid_of(n=20_000, width=0.1):
@@ -62,7 +62,7 @@ def uses_grid(name):
 def test_networks_give_the_same_with_and_without(small, monkeypatch, name):
     transformer = CrystalGraphTransformer(vectors=name in READ_VECTORS)
     graphs = transformer.transform(small[0])
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     torch.manual_seed(0)
     network = NETWORKS[name](pooling="mean")
     results = []
