@@ -219,7 +219,7 @@ def _callbacks(
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
     if model.lr_schedule != "constant":
-        steps = GraphLoader(train, model.batch_size, model.max_atoms, seed)
+        steps = loader(train, max_atoms=model.max_atoms)
         n_steps = steps.n_steps(model.max_epochs)
         callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
     callbacks += task.callbacks(validates)
