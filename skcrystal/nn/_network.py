@@ -61,7 +61,7 @@ class CrystalNetwork(AnyNetwork):
     dropout_conv : float, default=0.0
         Probability of dropping a feature in each layer of message passing.
     gaussian : bool, default=False
-        Whether to give a variance beside each target.
+        Whether to predict a variance of each target.
     softplus_start : sequence of T floats or None, optional
         Targets with a number are never negative: to their raw outputs the number is
         added, as a start near the labels, and the sum x passes a softplus,
