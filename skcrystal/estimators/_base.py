@@ -12,7 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..graphs import CrystalGraphs, GraphSettings
-from ..nn import CrystalNetwork, GraphStore, TaskNetworks
+from ..nn import CrystalNetwork, GraphStore
+from ..nn._any_network import AnyNetwork
 from ..utils._random import GENERATORS_LOCK
 from ..utils._validation import validate_params_of
 from ..utils._warnings import warn_of_unseen_elements
@@ -319,7 +320,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         task: Task,
         train: TrainingSet,
         valid: TrainingSet | None,
-        network: CrystalNetwork | TaskNetworks,
+        network: AnyNetwork,
         device: torch.device,
     ) -> tuple[GraphDataset, GraphDataset | None]:
         """Training and validation set on the device, in one store of graphs.
@@ -347,9 +348,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             None if valid is None else dataset(valid, partitions[1]),
         )
 
-    def _build_network(
-        self, task: Task, cutoff: float, norm: str
-    ) -> CrystalNetwork | TaskNetworks:
+    def _build_network(self, task: Task, cutoff: float, norm: str) -> AnyNetwork:
         """Build a network with new weights."""
         return self._make_network(
             cutoff=cutoff, hidden_dim=self.hidden_dim, norm=norm, **self._outputs(task)

@@ -15,7 +15,8 @@ from skorch.helper import predefined_split
 from skorch.hf import AccelerateMixin
 from torch import Tensor
 
-from ...nn import CrystalNetwork, GraphBatch, TaskNetworks
+from ...nn import GraphBatch, TaskNetworks
+from ...nn._any_network import AnyNetwork
 from ._callbacks import AverageWeights, MeasureNorms, StopOnDivergence, make_scheduler
 from ._devices import AcceleratedGroup, WorkerGroup
 from ._loader import GraphDataset, GraphLoader, MicroBatch
@@ -156,7 +157,7 @@ def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 def make_net(
     model: SharedParameters,
     task: Task,
-    network: CrystalNetwork | TaskNetworks,
+    network: AnyNetwork,
     train: GraphDataset,
     valid: GraphDataset | None,
     random: np.random.RandomState,
