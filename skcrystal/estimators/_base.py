@@ -1,4 +1,4 @@
-"""The one fit path of all graph network estimators."""
+"""Base of graph network estimators: `fit`, step by step."""
 
 from __future__ import annotations
 
@@ -28,22 +28,20 @@ from .targets._training_set import TrainingSet
 from .training._devices import WorkerGroup, pick_workers
 from .training._loader import GraphDataset
 from .training._net import GraphNet, history_frame, make_net, release
-from .training._subgraphs import Cutting, PartsDataset
+from .training._subgraphs import Partition, SubgraphDataset
 from .training._validation_split import check_given, split_validation
 
-# Atoms of a crystal that is taken for a piece of matter, not for a cell.
+# Atoms of a crystal from which on it counts as a sample of matter, not as a cell.
 _MANY_ATOMS = 100
 
 
 class GNNEstimator(Saving, SharedParameters, ABC):
-    """Base of all graph network estimators: how they are trained.
+    """Base of all graph network estimators.
 
-    An architecture adds its parameters and gives `_make_network`; it says by
-    ``_needs_vectors = True`` that its network reads displacement vectors, and by
-    ``_reads_merged = False`` that it says other things of graphs whose equal atoms are
-    merged.
-    Regressors and classifiers say what labels are, and what a network has to give for
-    them.
+    An architecture adds its parameters and `_make_network`. With ``_needs_vectors =
+    True``, its network reads displacement vectors; with ``_reads_merged = False``, its
+    outputs change where equal atoms are merged. Regressors and classifiers add
+    `_make_task`, which gives labels and outputs their meaning.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = (
@@ -58,7 +56,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         "_training_set",
     )
 
-    # What an architecture gives
+    # Of an architecture
 
     _needs_vectors: ClassVar[bool] = False  # whether it reads displacement vectors
     _reads_merged: ClassVar[bool] = True  # whether equal atoms may be merged
@@ -72,13 +70,13 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         cutoff : float
             Reach of distance bases in Å.
         **shared
-            What every ``CrystalNetwork`` takes, to be handed on.
+            Parameters of every ``CrystalNetwork``, to be passed on.
         """
 
     def _check_shape_parameters(self) -> None:
-        """Check parameters against each other; most architectures have nothing to."""
+        """Check parameters of the architecture against each other."""
 
-    # What a kind of estimator gives
+    # Of regressors and classifiers
 
     @abstractmethod
     def _make_task(
@@ -111,7 +109,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
 
     def _partitions(
         self, graphs: CrystalGraphs, hops: int | None, device: torch.device
-    ) -> tuple[Cutting | None, Cutting | None]:
+    ) -> tuple[Partition | None, Partition | None]:
         """Partitions of crystals with labelled atoms, in training and in validation.
 
         None where crystals pass through the network as a whole.
@@ -255,7 +253,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _read_graphs(
         self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
     ) -> CrystalGraphs:
-        """Make graphs of the training set, or of a validation set beside it."""
+        """Make graphs of the training set, or of a validation set that follows it."""
         before = trained_on if start is None else start
         settings = None if before is None else before.settings
         graphs = as_graphs(
@@ -330,7 +328,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         of_sites = train.targets.ptr is not None
         store = GraphStore.of(train.graphs, device, sites=of_sites)
 
-        def dataset(data: TrainingSet, partition: Cutting | None) -> GraphDataset:
+        def dataset(data: TrainingSet, partition: Partition | None) -> GraphDataset:
             labels = task.scale(data.targets, data.n_sites)
             # Weights are one in the mean over the whole set, see MaskedLoss.
             weights = data.weights / data.weights.mean()
@@ -338,9 +336,11 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             if partition is None:
                 return GraphDataset(store, data.crystals, labels, weights, ptr)
             assert ptr is not None  # only crystals with labelled atoms are cut
-            return PartsDataset(store, data.crystals, labels, weights, ptr, partition)
+            return SubgraphDataset(
+                store, data.crystals, labels, weights, ptr, partition
+            )
 
-        partitions: tuple[Cutting | None, Cutting | None] = (None, None)
+        partitions: tuple[Partition | None, Partition | None] = (None, None)
         if of_sites:
             partitions = self._partitions(train.graphs, network.hops, device)
         return (
@@ -388,7 +388,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
                 continue
             if value != trained[name]:
                 raise ValueError(
-                    f"warm_start=True goes on with a network of {name}="
+                    f"warm_start=True resumes training of a network of {name}="
                     f"{trained[name]!r}, which cannot become {value!r}; set "
                     "warm_start=False to start anew."
                 )
@@ -398,7 +398,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         return graphs_before(self)
 
     def _trunk_kind(self) -> str:
-        """Name of what makes the trunk, which regressors and others share."""
+        """Name of the class whose `_make_network` makes the trunk."""
         return next(
             c for c in type(self).__mro__ if "_make_network" in vars(c)
         ).__name__

@@ -1,4 +1,4 @@
-"""What makes a graph network estimator a regressor."""
+"""Base of graph network regressors: parameters of labels, and predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .targets._output_transforms import LINKS
 from .targets._regression_task import RegressionTask
 from .targets._targets import Targets
 from .targets._task_weights import TaskWeights
-from .training._subgraphs import Cutting
+from .training._subgraphs import Partition
 
 
 class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
@@ -35,17 +35,17 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
     Parameters
     ----------
     target_level : {"crystal", "atom"}, default="crystal"
-        What has targets: crystals, or each of their sites. In the latter case, `y` and
+        Whether crystals or their sites have targets. In the latter case, `y` and
         predictions are an array for each crystal, with a row for each site in the
-        order of the structure; NaN where a site has no label. With `early_stopping`,
-        whole crystals are held back.
+        order of the structure; NaN where a site has no label. The validation set of
+        `early_stopping` then consists of whole crystals.
     atoms_per_part : int or None, default=None
-        With ``target_level="atom"``, train on crystals of more atoms in compact parts
-        of about as many, other ones in each epoch. `batch_size` counts parts then, and
-        `max_atoms` their atoms. Each part comes with all that a network hears of around
-        it, `n_layers` edges far or one more: it bounds memory, but small parts make an
-        epoch longer. None cuts none that fit (two million edges on a CPU). Predictions
-        are the same for parts and the whole.
+        With ``target_level="atom"``, partition crystals of more atoms into compact
+        parts of about as many, drawn anew in each epoch. `batch_size` counts parts
+        then, and `max_atoms` their atoms. The network reads the subgraph of each part
+        with its neighbourhood, `n_layers` edges far or one more: this bounds memory,
+        but small parts make an epoch longer. None partitions none that fit (two million
+        edges on a CPU). Predictions are the same for parts and the whole.
     pooling : {"mean", "sum"}, default="mean"
         Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
         shares for extensive ones (eV, Å^3), exact for any supercell. Not for targets of
@@ -66,28 +66,28 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
     loss : {"mae", "mse", "huber", "gaussian_nll"}, default="mae"
         Mean absolute, mean squared or Huber error of the standardised targets; or the
         negative log likelihood of a Gaussian, whose variance the network then gives
-        beside the mean: how far labels scatter, crystal by crystal. In training it is
+        with the mean: how far labels scatter, crystal by crystal. In training it is
         weighted by the root of the variance, so that means are learned as well as with
-        other losses. A network that knows its training labels by heart expects others
-        to scatter as little: set `dropout` and `dropout_conv` too. Targets are
-        standardised by what a few wrong labels hardly move: the median, and half the
+        other losses. A network that overfits its training labels predicts too small a
+        variance for others: set `dropout` and `dropout_conv` too. Targets are
+        standardised by robust statistics: the median, and half the
         distance from the 16th to the 84th percentile, one standard deviation if the
         distribution is normal. Labels a thousand times that off count as no further.
     task_weights : {"uncertainty", "dwa"}, array-like, dict or None, default=None
         How much the standardised errors of the targets count against each other:
 
-        - None: alike;
+        - None: equally;
         - (n_targets,) numbers, or a dict from all names or column numbers to them:
-          as they say, whatever their sum;
+          in these proportions;
         - "uncertainty": by the inverse of a scatter of labels that is learned for each
-          target beside the network (Kendall, Gal and Cipolla, arXiv:1705.07115);
+          target with the network (Kendall, Gal and Cipolla, arXiv:1705.07115);
         - "dwa": dynamic weight average, more for targets whose error falls more slowly
           from epoch to epoch (Liu, Johns and Davison, arXiv:1803.10704).
 
         The last two are not for ``loss="gaussian_nll"``, which learns how far labels
         scatter for each crystal.
 
-        The part held back for `early_stopping` is judged with none but fixed weights.
+        In the loss of the validation set, only fixed weights count.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
 
     @property
     def target_level_(self) -> str:
-        """What has targets, by the last fit: "crystal" or "atom"."""
+        """Level of the targets of the last fit: "crystal" or "atom"."""
         return "atom" if self.pooling_ == "none" else "crystal"
 
     def _predictive(
@@ -207,8 +207,8 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
 
     def _partitions(
         self, graphs: CrystalGraphs, hops: int | None, device: torch.device
-    ) -> tuple[Cutting | None, Cutting | None]:
-        needed = Cutting.if_needed(graphs, hops, device)
+    ) -> tuple[Partition | None, Partition | None]:
+        needed = Partition.if_needed(graphs, hops, device)
         wanted = needed
         if self.atoms_per_part is not None:
             if hops is None:
@@ -217,7 +217,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
                     "subgraphs, but outputs of a published CGCNN for these differ from "
                     "those for the whole; set it to None."
                 )
-            wanted = Cutting(graphs, self.atoms_per_part, hops)
+            wanted = Partition(graphs, self.atoms_per_part, hops)
         if self.data_parallel and (wanted or needed):
             raise ValueError(
                 "data_parallel=True shares whole crystals among processes, but these "

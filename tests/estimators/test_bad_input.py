@@ -213,9 +213,9 @@ class TestFitted:
         data = list(small_graphs)
         model.fit(data, small[1])
         assert model.predict(data[:3]).shape == (3, 2)
-        with pytest.raises(ValueError, match="do not say how they were made"):
+        with pytest.raises(ValueError, match="without graph settings"):
             model.predict(small[0])
-        with pytest.raises(ValueError, match="do not say how they were made"):
+        with pytest.raises(ValueError, match="without graph settings"):
             model.set_params(warm_start=True).fit(small[0], small[1])
 
     def test_a_refit_that_is_refused_leaves_the_model_as_it_was(

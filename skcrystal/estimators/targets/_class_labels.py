@@ -1,4 +1,4 @@
-"""Labels of classifiers: classes, their numbers, and how much each counts."""
+"""Labels of classifiers: classes, their numbers, and their weights."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def check_classes(y: Any, n_crystals: int) -> NDArray:
         check_classification_targets(labels)
     except ValueError as error:
         raise ValueError(
-            f"y holds no classes ({error}) A regressor predicts numbers; for classes, "
-            "compare them with a threshold first, such as y > 0.025."
+            f"y does not hold classes ({error}) A regressor predicts numbers; for "
+            "classes, compare them with a threshold first, such as y > 0.025."
         ) from error
     return labels
 
@@ -133,7 +133,7 @@ def weigh_classes(
             if not (isinstance(weight, Real) and 0 < float(weight) < inf):
                 raise ValueError(
                     f"class_weight of {key!r} is {weight!r}; it must be a positive "
-                    "number. Leave crystals out that shall not count."
+                    "number. Leave out crystals that are not to count."
                 )
             factors[places[key]] = weight
         return factors
@@ -144,7 +144,7 @@ def weigh_classes(
 
 
 def name_of(y: Any) -> str:
-    """Name of what is classified: a Series' own, or that of a frame's column."""
+    """Name of the target: that of a Series, or of a frame's column."""
     if hasattr(y, "columns"):
         return str(y.columns[0])
     name = getattr(y, "name", None)
@@ -157,7 +157,7 @@ def listed(classes: NDArray) -> str:
 
 
 def _column(y: Any) -> NDArray:
-    """Labels as they were given, missing ones among them, of shape (n,)."""
+    """Labels of shape (n,), missing ones among them."""
     if np.ma.isMaskedArray(y):
         labels = y.data.astype(object)
         labels[np.ma.getmaskarray(y)] = None
@@ -172,7 +172,7 @@ def _column(y: Any) -> NDArray:
             f"y is a column of shape {labels.shape}, where a class a crystal, (n,), is "
             "expected; give y.ravel(), or of a DataFrame its column.",
             DataConversionWarning,
-            stacklevel=6,  # what has called `fit`
+            stacklevel=6,  # the caller of `fit`
         )
         labels = labels[:, 0]
     if labels.ndim != 1:

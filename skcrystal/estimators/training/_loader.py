@@ -28,7 +28,7 @@ def prediction_batches(
     graphs: CrystalGraphs, device: torch.device
 ) -> Iterator[NDArray[np.int64]]:
     """Consecutive rows of graphs, in batches of bounded size."""
-    for start, stop in cut(graphs.n_edges, edges_at_once(device)):
+    for start, stop in split_by_size(graphs.n_edges, edges_at_once(device)):
         yield np.arange(start, stop)
 
 
@@ -37,10 +37,10 @@ def edges_at_once(device: torch.device) -> int:
     return _EDGES_AT_ONCE.get(device.type, _EDGES_ELSEWHERE)
 
 
-def cut(
+def split_by_size(
     sizes: NDArray, budget: int, most: int | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Cut rows in runs that fill a budget, and have one row at least.
+    """Split rows into runs that fill a budget, of one row at least.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class GraphDataset(Dataset):
         """Split the rows of a batch into micro-batches of bounded size."""
         n_edges = self.store.n_edges[self.rows[rows]]
         budget = edges_at_once(self.store.device)
-        return [rows[start:stop] for start, stop in cut(n_edges, budget)]
+        return [rows[start:stop] for start, stop in split_by_size(n_edges, budget)]
 
     def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
         """Put some of the graphs side by side, with their labels."""
@@ -171,7 +171,7 @@ class GraphLoader:
     max_atoms : int, optional
         Atoms a batch has at most, if it has more than one crystal.
     seed : int, optional
-        Shuffles, anew at each pass; by default the order is kept.
+        Shuffles, anew at each pass; by default the order stays.
     rank, world_size : int, default=0, 1
         Number of this process, and of all that share each batch.
     """
@@ -211,7 +211,7 @@ class GraphLoader:
         if self.max_atoms is None:
             return np.split(rows, range(self.batch_size, n, self.batch_size))
         sizes = self.dataset.n_atoms[rows]
-        runs = cut(sizes, self.max_atoms, self.batch_size)
+        runs = split_by_size(sizes, self.max_atoms, self.batch_size)
         return [rows[start:stop] for start, stop in runs]
 
     def _random(self, i: int) -> np.random.RandomState:
@@ -237,7 +237,7 @@ class GraphLoader:
 
         Gradients are averaged over processes, which must all make one pass, though
         their numbers of rows may differ by one. A process without any passes a graph
-        through the network whose labels weigh nothing.
+        through the network whose labels have no weight.
         """
         own = rows[self.rank :: self.world_size]
         if not len(own):

@@ -1,4 +1,4 @@
-"""Crystals of many atoms, trained on and predicted in parts."""
+"""Partition of large crystals into subgraphs, for training and prediction."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from numpy.typing import NDArray
 from ...graphs import CrystalGraphs
 from ...graphs._subgraphs import Subgraph, cut_crystal, extract_subgraph, n_parts
 from ...nn import GraphBatch, GraphStore
-from ._loader import GraphDataset, Labels, cut, edges_at_once
+from ._loader import GraphDataset, Labels, edges_at_once, split_by_size
 
-# Parts of crystals that pass through a network together: so many edges, or one part.
-# Norms over atoms then see more than one crystal.
+# Edges of the subgraphs of a micro-batch at most, unless it is one of them. Norms over
+# atoms then see more than one crystal.
 _EDGES_TOGETHER = {"cpu": 120_000}
 _EDGES_TOGETHER_ELSEWHERE = 1_000_000
 
-# A crystal with more edges than these passes through a network in parts. Arrays of an
-# edge each take a few gigabytes at it, for networks of ordinary width.
+# A crystal with more edges passes through a network in subgraphs. With so many, each
+# array with a row an edge takes a few gigabytes in networks of ordinary width.
 _EDGES_OF_ONE = {"cpu": 2_000_000}
 _EDGES_OF_ONE_ELSEWHERE = 8_000_000
 
 
 @dataclass(frozen=True)
-class Cutting:
-    """How crystals are cut in parts.
+class Partition:
+    """Partition of crystals into subgraphs.
 
     Attributes
     ----------
     graphs : CrystalGraphs
     size : int
-        Atoms of a part, about. Smaller crystals are parts as they are.
+        Atoms of a part, about. Smaller crystals are one part.
     hops : int
-        How many edges away an atom is heard of by a network: each part comes with all
-        that it would hear of in the whole.
+        Edges from which the features of an atom receive messages in a network: the
+        subgraph of a part contains all atoms as far away.
     """
 
     graphs: CrystalGraphs
@@ -46,42 +46,42 @@ class Cutting:
     @classmethod
     def if_needed(
         cls, graphs: CrystalGraphs, hops: int | None, device: torch.device
-    ) -> Cutting | None:
-        """Parts of the size that a device takes; None if crystals fit as a whole.
+    ) -> Partition | None:
+        """Return a partition for the memory of a device; None if crystals fit whole.
 
-        Nor are there any where a network has no number of `hops`.
+        None, too, for a network without a number of `hops`.
         """
         most = edges_of_one(device)
         largest = int(graphs.n_edges.argmax())
         if hops is None or graphs.n_edges[largest] <= most:
             return None
-        # Around a part lies a layer of constant thickness: large parts are the cheaper
-        # ones. One whose own edges are a quarter of what is wanted has them all with
-        # that layer, if its radius is one and a half times the thickness.
+        # A subgraph adds a layer of constant thickness to its part: large parts cost
+        # less. One with a quarter of the edges wanted has as many as wanted with that
+        # layer, if its radius is one and a half times the thickness.
         degree = graphs.n_edges[largest] / graphs.n_atoms[largest]
         return cls(graphs, max(1, int(most / 4 / degree)), hops)
 
     def n_parts(self, n_atoms: NDArray) -> NDArray[np.int64]:
-        """Parts of crystals of (n,) atoms."""
+        """Count the parts of crystals of (n,) atoms."""
         return n_parts(n_atoms, self.size)
 
     def cut(self, i: int, random: np.random.RandomState) -> list[NDArray[np.int64]]:
-        """Atoms of each part of a crystal."""
+        """Draw parts of a crystal; the atoms of each."""
         n = int(self.n_parts(self.graphs.n_atoms[i]))
         return cut_crystal(self.graphs, i, n, random)
 
     def extract(self, i: int, core: NDArray) -> Subgraph:
-        """Some atoms of a crystal with what is around them."""
+        """Subgraph of a part of a crystal, with its neighbourhood."""
         return extract_subgraph(self.graphs, i, core, self.hops)
 
 
 def edges_of_one(device: torch.device) -> int:
-    """Edges of the largest crystal that passes through a network at once."""
+    """Edges of the largest crystal that passes through a network as a whole."""
     return _EDGES_OF_ONE.get(device.type, _EDGES_OF_ONE_ELSEWHERE)
 
 
-class PartsDataset(GraphDataset):
-    """Parts of crystals with the labels of their sites, cut anew for each pass.
+class SubgraphDataset(GraphDataset):
+    """Subgraphs of crystals with labels of sites, drawn anew for each pass.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class PartsDataset(GraphDataset):
     label_ptr : ndarray of shape (n + 1,)
         Graph i owns the labels ``label_ptr[i]:label_ptr[i + 1]``, one for each of its
         sites.
-    cutting : Cutting
+    partition : Partition
         Of the graphs of the store.
     """
 
@@ -104,13 +104,13 @@ class PartsDataset(GraphDataset):
         labels: NDArray,
         weights: NDArray,
         label_ptr: NDArray,
-        cutting: Cutting,
+        partition: Partition,
     ) -> None:
         super().__init__(store, rows, labels, weights, label_ptr)
         self.first_label = label_ptr[:-1]
-        self.cutting = cutting
+        self.partition = partition
         n_atoms = store.n_atoms[rows]
-        self._n_parts = cutting.n_parts(n_atoms)
+        self._n_parts = partition.n_parts(n_atoms)
         self._sizes = np.repeat(n_atoms // self._n_parts, self._n_parts)
 
     def __len__(self) -> int:
@@ -118,24 +118,24 @@ class PartsDataset(GraphDataset):
 
     @property
     def n_atoms(self) -> NDArray[np.int64]:
-        """Atoms of each part, about, without those around it."""
+        """Atoms of each part, about, without its neighbourhood."""
         return self._sizes
 
-    def of_pass(self, random: np.random.RandomState) -> _Parts:
-        """Cut all crystals in parts."""
+    def of_pass(self, random: np.random.RandomState) -> _OnePass:
+        """Draw a partition of all crystals."""
         parts = [
             (i, core)
             for i, row in enumerate(self.rows)
-            for core in self.cutting.cut(row, random)
+            for core in self.partition.cut(row, random)
         ]
-        return _Parts(self, parts)
+        return _OnePass(self, parts)
 
 
-class _Parts:
-    """The parts of one pass, as a `GraphLoader` reads them."""
+class _OnePass:
+    """Subgraphs of one pass, for a `GraphLoader`."""
 
     def __init__(
-        self, dataset: PartsDataset, parts: list[tuple[int, NDArray[np.int64]]]
+        self, dataset: SubgraphDataset, parts: list[tuple[int, NDArray[np.int64]]]
     ) -> None:
         self._whole = dataset
         self._cores = parts
@@ -143,7 +143,7 @@ class _Parts:
         self._parts: dict[int, Subgraph] = {}  # of the batch that comes next
 
     def _count(self, i: int, core: NDArray) -> int:
-        graphs = self._whole.cutting.graphs
+        graphs = self._whole.partition.graphs
         if graphs.atom_multiplicity is None:
             return len(core)
         first = graphs.atom_ptr[self._whole.rows[i]]
@@ -157,7 +157,7 @@ class _Parts:
         n_edges = np.array([len(part.edges) for part in self._parts.values()])
         device = self._whole.store.device
         budget = _EDGES_TOGETHER.get(device.type, _EDGES_TOGETHER_ELSEWHERE)
-        return [rows[start:stop] for start, stop in cut(n_edges, budget)]
+        return [rows[start:stop] for start, stop in split_by_size(n_edges, budget)]
 
     def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
         parts = [self._parts.get(row) or self._extract(row) for row in rows.tolist()]
@@ -171,16 +171,15 @@ class _Parts:
 
     def _extract(self, row: int) -> Subgraph:
         i, core = self._cores[row]
-        return self._whole.cutting.extract(self._whole.rows[i], core)
+        return self._whole.partition.extract(self._whole.rows[i], core)
 
 
 def site_batches(
     graphs: CrystalGraphs, store: GraphStore, hops: int | None
 ) -> Iterator[tuple[GraphBatch, slice | NDArray[np.int64]]]:
-    """Batches that ask after all sites of crystals, and where in S these are.
+    """Yield batches of graphs or subgraphs, and their places among all S sites.
 
-    Crystals too large to pass through a network at once come in parts, each with all
-    that it hears of.
+    Crystals too large for one pass through a network are split into subgraphs.
 
     Parameters
     ----------
@@ -188,16 +187,18 @@ def site_batches(
     store : GraphStore
         Of these, made with ``sites=True``.
     hops : int
-        How many edges away an atom is heard of.
+        Edges from which the features of an atom receive messages.
     """
-    cutting = Cutting.if_needed(graphs, hops, store.device)
+    partition = Partition.if_needed(graphs, hops, store.device)
     most = edges_of_one(store.device)
-    # A crystal to be cut comes by itself then.
-    for start, stop in cut(graphs.n_edges, min(edges_at_once(store.device), most)):
-        if cutting is None or graphs.n_edges[start] <= most:
+    # A crystal with more edges is a batch by itself then.
+    for start, stop in split_by_size(
+        graphs.n_edges, min(edges_at_once(store.device), most)
+    ):
+        if partition is None or graphs.n_edges[start] <= most:
             sites = slice(graphs.site_ptr[start], graphs.site_ptr[stop])
             yield store.gather(np.arange(start, stop)), sites
             continue
-        for core in cutting.cut(start, np.random.RandomState(0)):
-            part = cutting.extract(start, core)
+        for core in partition.cut(start, np.random.RandomState(0)):
+            part = partition.extract(start, core)
             yield store.extract([part]), graphs.site_ptr[start] + part.sites

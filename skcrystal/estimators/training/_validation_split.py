@@ -27,12 +27,12 @@ def hold_back(
     ----------
     X : CrystalGraphs, or sequence of n crystals
     fraction : float
-        How many of them to hold back, at most; but one formula at least.
+        Share of them to hold back, at most; but one formula at least.
     random : RandomState
     otherwise : str, default="add others"
-        What to do if it cannot be done, for the message.
+        Way out if the split is impossible, for the message.
     whole : {"formulas", "crystals"}, default="formulas"
-        What may not be on both sides. Where atoms are labelled, a few crystals of one
+        Units that lie on one side. Where atoms are labelled, a few crystals of one
         formula may be all there is.
 
     Returns

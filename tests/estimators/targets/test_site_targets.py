@@ -23,7 +23,7 @@ from skcrystal import (
     SchNetRegressor,
     uncertainty_metrics,
 )
-from skcrystal.estimators.training import _subgraphs as _pieces
+from skcrystal.estimators.training import _subgraphs
 from skcrystal.nn import GraphStore
 
 pytestmark = pytest.mark.filterwarnings(
@@ -229,11 +229,11 @@ class TestParts:
         model.set_params(target_level="atom", max_epochs=1)
         model.fit(graphs, [crowding(glass)])
         (whole,) = model.predict(graphs)
-        monkeypatch.setitem(_pieces._EDGES_OF_ONE, "cpu", len(graphs.neighbor) // 2)
-        cutting = _pieces.Cutting.if_needed(
+        monkeypatch.setitem(_subgraphs._EDGES_OF_ONE, "cpu", len(graphs.neighbor) // 2)
+        partition = _subgraphs.Partition.if_needed(
             graphs, model.net_.module_.hops, torch.device("cpu")
         )
-        assert cutting.n_parts(graphs.n_atoms)[0] > 5
+        assert partition.n_parts(graphs.n_atoms)[0] > 5
         (parts,) = model.predict(graphs)
         np.testing.assert_allclose(parts, whole, atol=1e-4 * np.std(whole) + 1e-6)
 
@@ -247,7 +247,7 @@ class TestParts:
     ):
         X = [crystals[0], glass, crystals[1], crystals[2]]
         whole = fitted.predict(X)
-        monkeypatch.setitem(_pieces._EDGES_OF_ONE, "cpu", 2000)
+        monkeypatch.setitem(_subgraphs._EDGES_OF_ONE, "cpu", 2000)
         assert worst(fitted.predict(X), whole) < 1e-5
 
     def test_each_site_is_queried_once_in_a_pass(self, glass):
@@ -257,13 +257,13 @@ class TestParts:
                 crystals
             )
             labels = np.arange(float(graphs.site_ptr[-1]))[:, None]
-            dataset = _pieces.PartsDataset(
+            dataset = _subgraphs.SubgraphDataset(
                 GraphStore.of(graphs, "cpu", sites=True),
                 np.arange(2),
                 labels,
                 np.ones_like(labels),
                 graphs.site_ptr,
-                _pieces.Cutting(graphs, 40, hops=2),
+                _subgraphs.Partition(graphs, 40, hops=2),
             )
             for seed in range(2):
                 parts = dataset.of_pass(np.random.RandomState(seed))
@@ -394,7 +394,7 @@ class TestScikitLearn:
     def test_crystals_have_features_still(self, fitted, crystals, monkeypatch):
         whole = fitted.embed(crystals)
         assert whole.shape == (len(crystals), 16)
-        monkeypatch.setitem(_pieces._EDGES_OF_ONE, "cpu", 40)
+        monkeypatch.setitem(_subgraphs._EDGES_OF_ONE, "cpu", 40)
         np.testing.assert_allclose(fitted.embed(crystals), whole, atol=1e-5)
         graphs = CrystalGraphTransformer(reduce=None).transform(crystals)
         np.testing.assert_allclose(fitted.embed(graphs), whole, atol=1e-4)

@@ -14,7 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
 from skcrystal.estimators.training import _loader as data_module
-from skcrystal.estimators.training._loader import GraphDataset, GraphLoader, cut
+from skcrystal.estimators.training._loader import (
+    GraphDataset,
+    GraphLoader,
+    split_by_size,
+)
 from skcrystal.nn import GraphStore
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +41,7 @@ def dataset(small_graphs):
 @settings(deadline=None)
 def test_runs_of_rows_fill_their_budget(sizes, budget, most):
     sizes = np.array(sizes, dtype=int)
-    pieces = list(cut(sizes, budget, most))
+    pieces = list(split_by_size(sizes, budget, most))
     assert [r for start, stop in pieces for r in range(start, stop)] == list(
         range(len(sizes))
     )
