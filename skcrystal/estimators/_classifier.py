@@ -1,4 +1,4 @@
-"""What makes a graph network estimator a classifier."""
+"""Base of graph network classifiers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._predictive import has_dropout
 from .targets._classification_task import ClassificationTask
 from .targets._targets import Targets
 
-# The docstrings of all classifiers; what their network is, their regressors say.
+# Docstrings of all classifiers; regressors describe the network.
 _SECTIONS = """
 
 Parameters
@@ -33,7 +33,7 @@ Attributes
 
 See Also
 --------
-%(architecture)sRegressor : What the network is, and where it comes from.
+%(architecture)sRegressor : Description of the network, with references.
 
 Examples
 --------
@@ -56,9 +56,9 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     Parameters
     ----------
     class_weight : {"balanced"}, dict or None, default=None
-        How much a crystal of each class counts: all alike; as a dict from classes to
-        weights says, and one where it says nothing; or with "balanced" so much that
-        each class as a whole counts alike. Multiplies `sample_weight`.
+        Weight of crystals of each class: equal; from a dict from classes to weights,
+        one by default; or with "balanced" such that all classes have equal total
+        weight. Multiplies `sample_weight`.
 
     Attributes
     ----------

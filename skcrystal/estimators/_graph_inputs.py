@@ -1,4 +1,4 @@
-"""Crystals in whatever form they come, as graphs that a network can read."""
+"""Conversion of crystals in any form to graphs that a network can read."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -89,7 +89,7 @@ def check_described(graphs: CrystalGraphs, network: nn.Module) -> None:
     """Check that a network knows all elements of crystals.
 
     Ours describe every element by its place in the periodic table; the published CGCNN
-    has a table of vectors, and what it says of others is no number.
+    has a table of vectors, and gives NaN for others.
 
     Raises
     ------
@@ -113,10 +113,10 @@ def check_described(graphs: CrystalGraphs, network: nn.Module) -> None:
 
 
 def _compatible(one: GraphSettings, other: GraphSettings) -> bool:
-    """Whether ordinary crystals have the same edges, to what merging may move."""
+    """Whether ordinary crystals have the same edges, up to merging."""
     if one == other:
         return True
-    # Merging by itself changes what a graph costs, not what it says.
+    # Merging by itself changes the cost of a graph, not its content.
     same: dict[str, Any] = {"on_isolated": "error", "vectors": False, "reduce": None}
     if replace(one, **same) != replace(other, **same):
         return False

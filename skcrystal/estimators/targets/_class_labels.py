@@ -144,7 +144,7 @@ def weigh_classes(
 
 
 def name_of(y: Any) -> str:
-    """Name of what is classified: a Series' own, or that of a frame's column."""
+    """Name of the classified property: a Series' own, or that of a frame's column."""
     if hasattr(y, "columns"):
         return str(y.columns[0])
     name = getattr(y, "name", None)
@@ -172,7 +172,7 @@ def _column(y: Any) -> NDArray:
             f"y is a column of shape {labels.shape}, where a class a crystal, (n,), is "
             "expected; give y.ravel(), or of a DataFrame its column.",
             DataConversionWarning,
-            stacklevel=6,  # what has called `fit`
+            stacklevel=6,  # the caller of `fit`
         )
         labels = labels[:, 0]
     if labels.ndim != 1:

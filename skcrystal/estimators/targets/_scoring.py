@@ -67,7 +67,7 @@ def check_n_targets(found: int, names: list[str], otherwise: str = "") -> None:
     found : int
     names : list of str
     otherwise : str, default=""
-        What else can be done, for the end of the message.
+        Alternative, for the end of the message.
 
     Raises
     ------

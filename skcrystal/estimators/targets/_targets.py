@@ -244,7 +244,7 @@ def check_weights(sample_weight: Any, n_crystals: int) -> NDArray[np.float64]:
             "not negative."
         )
     if not weights.any():
-        raise ValueError("sample_weight is zero throughout; nothing is left to fit.")
+        raise ValueError("sample_weight is zero throughout; no labels are left to fit.")
     return weights
 
 

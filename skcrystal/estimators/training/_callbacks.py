@@ -80,12 +80,12 @@ class AverageWeights(Callback):
     """Judge and keep an exponential moving average of the weights; train the raw ones.
 
     From an epoch's last step until the next epoch begins, the network holds the
-    average: validation, what stops early and other callbacks find it there, and so it
+    average: validation, early stopping and other callbacks use it there, and so it
     stays when training ends. It belongs before all callbacks that read weights.
 
-    A young average decays faster, by n / (n + 9) after n steps, so that it looks back
-    over a ninth of them and forgets where they began. Buffers are no concern of it:
-    they stay the network's own.
+    A young average decays faster, by n / (n + 9) after n steps, so that it averages
+    over about a ninth of them and forgets the initial weights. Buffers are not
+    averaged.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class AverageWeights(Callback):
         """Let the network hold the average, or the raw weights again."""
         if averaged == self.is_shown_ or not self.others_:
             return
-        # Parameters stay the objects that the optimiser knows; what they hold does not.
+        # Parameters stay the objects of the optimiser; their values are swapped.
         for i, weight in enumerate(net.module_.parameters()):
             weight.data, self.others_[i] = self.others_[i], weight.data
         self.is_shown_ = averaged

@@ -171,7 +171,7 @@ class GraphLoader:
     max_atoms : int, optional
         Atoms a batch has at most, if it has more than one crystal.
     seed : int, optional
-        Shuffles, anew at each pass; by default the order is kept.
+        Shuffles, anew at each pass; by default in order.
     rank, world_size : int, default=0, 1
         Number of this process, and of all that share each batch.
     """
@@ -237,7 +237,7 @@ class GraphLoader:
 
         Gradients are averaged over processes, which must all make one pass, though
         their numbers of rows may differ by one. A process without any passes a graph
-        through the network whose labels weigh nothing.
+        through the network whose labels have weight zero.
         """
         own = rows[self.rank :: self.world_size]
         if not len(own):

@@ -228,7 +228,7 @@ def _callbacks(
             EarlyStopping(
                 patience=model.n_iter_no_change,
                 load_best=True,
-                # Of a loss of either sign, a relative improvement means nothing.
+                # For a loss of either sign, relative improvement is meaningless.
                 threshold_mode="rel" if task.loss_is_positive else "abs",
             )
         )

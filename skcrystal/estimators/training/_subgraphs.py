@@ -27,7 +27,7 @@ _EDGES_OF_ONE_ELSEWHERE = 8_000_000
 
 @dataclass(frozen=True)
 class Cutting:
-    """How crystals are cut in parts.
+    """Partition of large crystals into subgraphs.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class Cutting:
     size : int
         Atoms of a part, about. Smaller crystals are parts as they are.
     hops : int
-        How many edges away an atom is heard of by a network: each part comes with all
-        that it would hear of in the whole.
+        Number of edges over which messages of a network reach: each part comes with all
+        atoms within them.
     """
 
     graphs: CrystalGraphs
@@ -56,7 +56,7 @@ class Cutting:
         if hops is None or graphs.n_edges[largest] <= most:
             return None
         # Around a part lies a layer of constant thickness: large parts are the cheaper
-        # ones. One whose own edges are a quarter of what is wanted has them all with
+        # ones. One whose own edges are a quarter of the wanted number reaches it with
         # that layer, if its radius is one and a half times the thickness.
         degree = graphs.n_edges[largest] / graphs.n_atoms[largest]
         return cls(graphs, max(1, int(most / 4 / degree)), hops)
@@ -71,7 +71,7 @@ class Cutting:
         return cut_crystal(self.graphs, i, n, random)
 
     def extract(self, i: int, core: NDArray) -> Subgraph:
-        """Some atoms of a crystal with what is around them."""
+        """Subgraph of some atoms of a crystal with their surroundings."""
         return extract_subgraph(self.graphs, i, core, self.hops)
 
 
@@ -179,8 +179,8 @@ def site_batches(
 ) -> Iterator[tuple[GraphBatch, slice | NDArray[np.int64]]]:
     """Batches that ask after all sites of crystals, and where in S these are.
 
-    Crystals too large to pass through a network at once come in parts, each with all
-    that it hears of.
+    Crystals too large to pass through a network at once come in parts, each with its
+    receptive field.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def site_batches(
     store : GraphStore
         Of these, made with ``sites=True``.
     hops : int
-        How many edges away an atom is heard of.
+        Number of edges over which messages of a network reach.
     """
     cutting = Cutting.if_needed(graphs, hops, store.device)
     most = edges_of_one(store.device)

@@ -193,7 +193,7 @@ def test_a_trunk_of_one_head_serves_many(graphs, three):
     model.fit(graphs, three)
     assert_allclose(model.embed(graphs), one_head.embed(graphs), atol=1e-6)
     model.set_params(sharing="soft")
-    with pytest.raises(ValueError, match="asks for sharing='soft'"):
+    with pytest.raises(ValueError, match="has sharing='soft'"):
         model.fit(graphs, three)
 
 
