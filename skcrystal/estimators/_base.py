@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs, GraphSettings
-from ..nn import CrystalNetwork, TaskNetworks
+from ..nn import CrystalNetwork, GraphStore, TaskNetworks
 from ..utils._validation import validate_params_of
 from ..utils._warnings import warn_of_unseen_elements
 from ._graph_inputs import as_graphs, check_described
@@ -25,7 +25,7 @@ from .saving._save import Saving
 from .targets._targets import Targets, check_weights
 from .targets._training_set import Labelled
 from .training._devices import Processes, pick_processes
-from .training._loader import GraphDataset, store_of
+from .training._loader import GraphDataset
 from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
 from .training._validation_split import check_given, split_rows
@@ -323,7 +323,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """What training and validation loop over."""
         # One store for both, which on the CPU holds no copy of the graphs.
         sites = data.targets.ptr is not None
-        store = store_of(data.graphs, device, sites=sites)
+        store = GraphStore.of(data.graphs, device, sites=sites)
         scaled = self._scale_labels(data.targets, data.graphs.n_sites)
 
         def dataset(crystals: NDArray, cutting: Cutting | None) -> GraphDataset:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch, TaskNetworks
-from .training._loader import prediction_batches, store_of
+from ..nn import CrystalNetwork, GraphBatch, GraphStore, TaskNetworks
 from .training._subgraphs import site_batches
 
 Network = CrystalNetwork | TaskNetworks
@@ -56,21 +55,18 @@ def _run(
 def _run_crystals(
     network: Network, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
-    network, device = network.eval(), _device_of(network)
-    store = store_of(graphs, device)
+    network = network.eval()
+    store = GraphStore.of(graphs, _device_of(network))
     with torch.inference_mode():
-        parts = [
-            function(network, store.gather(rows)).cpu()
-            for rows in prediction_batches(graphs, device)
-        ]
-    return torch.cat(parts).numpy()
+        outputs = [function(network, batch).cpu() for batch in store.batches()]
+    return torch.cat(outputs).numpy()
 
 
 def _run_sites(
     network: Network, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     network = network.eval()
-    store = store_of(graphs, _device_of(network), sites=True)
+    store = GraphStore.of(graphs, _device_of(network), sites=True)
     found: NDArray | None = None
     with torch.inference_mode():
         for batch, sites in site_batches(graphs, store, network.hops):

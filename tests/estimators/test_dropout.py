@@ -11,8 +11,7 @@ from pymatgen.core import Structure
 from sklearn.base import clone
 
 from skcrystal import CGCNNRegressor
-from skcrystal.estimators.training import _loader as data_module
-from skcrystal.nn import CrystalDropout, Head
+from skcrystal.nn import CrystalDropout, Head, _store
 
 KINDS = {
     "head": {"dropout": 0.3},
@@ -72,7 +71,7 @@ def test_std_of_a_crystal_does_not_depend_on_the_others(dropping, small, graphs)
 def test_std_does_not_depend_on_pieces(dropping, graphs, monkeypatch):
     model, _ = dropping
     whole = model.predict(graphs, return_std=True)
-    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     pieces = model.predict(graphs, return_std=True)
     assert_allclose(pieces, whole, atol=1e-5, rtol=1e-5)
 
@@ -101,10 +100,10 @@ def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
     model.set_params(n_mc_samples=3000)
     kind = "components" if model.loss == "gaussian_nll" else "std"
     mean, std, *_ = model.predict(graphs[:3], **{f"return_{kind}": True})
-    from skcrystal.estimators.training._loader import store_of
+    from skcrystal.nn import GraphStore
 
     network = model.net_.module_.train()
-    batch = store_of(graphs[:3], "cpu").gather(np.arange(3))
+    batch = GraphStore.of(graphs[:3], "cpu").gather(np.arange(3))
     torch.manual_seed(0)
     with torch.no_grad():
         samples = np.stack([network(batch)[:, :2].numpy() for _ in range(3000)])

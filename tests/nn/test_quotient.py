@@ -9,7 +9,7 @@ from crystals import LATTICE_SYSTEMS, crystal_of
 from networks import NETWORKS, READ_EVERY_SITE, READ_VECTORS
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 KINDS = {
     "5 Å": {},
@@ -43,7 +43,7 @@ def batches_of(kind):
     graphs = [transformer.transform(crystals) for transformer in transformers]
     assert len(graphs[1].neighbor) < len(graphs[0].neighbor) / 3
     rows = np.arange(len(crystals))
-    return [store_of(g, "cpu").gather(rows) for g in graphs]
+    return [GraphStore.of(g, "cpu").gather(rows) for g in graphs]
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from torch_geometric.data import Batch
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import prediction_batches, store_of
+from skcrystal.nn import GraphStore, _store
 
 
 @pytest.fixture(
@@ -27,7 +27,7 @@ def graphs(request, small):
 @given(rows=st.lists(st.integers(0, 39), min_size=1, max_size=50))
 @settings(max_examples=25, deadline=None)
 def test_gathered_batch_is_pygs(graphs, rows):
-    ours = store_of(graphs, "cpu").gather(np.array(rows))
+    ours = GraphStore.of(graphs, "cpu").gather(np.array(rows))
     theirs = Batch.from_data_list([graphs[i] for i in rows])
     assert len(ours) == len(rows)
     assert torch.equal(ours.atomic_numbers.long(), theirs.z)
@@ -44,22 +44,22 @@ def test_gathered_batch_is_pygs(graphs, rows):
 
 
 def test_prediction_batches_cover_every_row_once(small_graphs, monkeypatch):
-    import skcrystal.estimators.training._loader as data_module
-
+    store = GraphStore.of(small_graphs)
     for limit in (1, 100, 1000, 10**9):
-        monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", limit)
-        batches = list(prediction_batches(small_graphs, torch.device("cpu")))
-        assert np.array_equal(np.concatenate(batches), np.arange(40))
-        for rows in batches:
-            assert len(rows) == 1 or small_graphs.n_edges[rows].sum() <= limit
+        monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", limit)
+        batches = list(store.batches())
+        found = torch.cat([batch.atomic_numbers for batch in batches])
+        assert np.array_equal(found, small_graphs.atomic_numbers)
+        for batch in batches:
+            assert len(batch) == 1 or len(batch.target) <= limit
 
 
 def test_a_memory_mapped_container_is_gathered(tmp_path, graphs):
     from skcrystal import CrystalGraphs
 
     graphs.save(tmp_path / "graphs")
-    mapped = store_of(CrystalGraphs.open(tmp_path / "graphs"), "cpu")
+    mapped = GraphStore.of(CrystalGraphs.open(tmp_path / "graphs"), "cpu")
     rows = np.array([3, 1, 4, 1, 5])
-    ours, expected = mapped.gather(rows), store_of(graphs, "cpu").gather(rows)
+    ours, expected = mapped.gather(rows), GraphStore.of(graphs, "cpu").gather(rows)
     assert torch.equal(ours.edge_index, expected.edge_index)
     assert torch.equal(ours.distance, expected.distance)

@@ -5,8 +5,7 @@ import pytest
 import torch
 from networks import BASIS, CUTOFF, HIDDEN
 
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import CGCNN, TaskHeads, TaskNetworks
+from skcrystal.nn import CGCNN, GraphStore, TaskHeads, TaskNetworks
 
 OUTPUTS = {"dropout": 0.0, "pooling": "mean"}
 
@@ -18,7 +17,7 @@ def seed():
 
 @pytest.fixture(scope="module")
 def batch(small_graphs):
-    return store_of(small_graphs, "cpu").gather(np.arange(6))
+    return GraphStore.of(small_graphs, "cpu").gather(np.arange(6))
 
 
 def one(start=None, **outputs):

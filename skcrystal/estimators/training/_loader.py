@@ -11,73 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...graphs import CrystalGraphs
 from ...graphs._ragged import ragged_arange
 from ...nn import GraphBatch, GraphStore
-
-# What runs through a network at once has at most this many edges (or is one crystal).
-# On the CPU enough to keep the cores busy, and few enough that what lies between two
-# layers is memory that was in use just before: arrays ten times larger come fresh from
-# the system each time, which clears them page by page, ten times slower. Elsewhere what
-# the widest layer holds is then a quarter of a gigabyte.
-_EDGES_AT_ONCE = {"cpu": 30_000}
-_EDGES_ELSEWHERE = 400_000
-
-
-def store_of(
-    graphs: CrystalGraphs, device: str | torch.device, *, sites: bool = False
-) -> GraphStore:
-    """Graphs on a device, ready to be gathered; with `sites`, to be asked of these."""
-    return GraphStore(
-        graphs.columns(),
-        atom_ptr=graphs.atom_ptr,
-        edge_ptr=graphs.edge_ptr,
-        distance_ptr=graphs.distance_ptr,
-        site_ptr=graphs.site_ptr if sites and graphs.site_atom is not None else None,
-        device=device,
-    )
-
-
-def prediction_batches(
-    graphs: CrystalGraphs, device: torch.device
-) -> Iterator[NDArray[np.int64]]:
-    """Consecutive rows, in pieces of bounded size."""
-    for start, stop in cut(graphs.n_edges, edges_at_once(device)):
-        yield np.arange(start, stop)
-
-
-def edges_at_once(device: torch.device) -> int:
-    """Edges that best pass through a network together."""
-    return _EDGES_AT_ONCE.get(device.type, _EDGES_ELSEWHERE)
-
-
-def cut(
-    sizes: NDArray, budget: int, most: int | None = None
-) -> Iterator[tuple[int, int]]:
-    """Cut rows in pieces that fill a budget, and have one row at least.
-
-    Parameters
-    ----------
-    sizes : ndarray of shape (n,)
-        What each row takes of the budget.
-    budget : int
-    most : int, optional
-        Rows a piece has at most.
-
-    Yields
-    ------
-    start, stop : int
-    """
-    ends, start = np.cumsum(sizes), 0
-    while start < len(sizes):
-        done = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, done + budget, side="right"))
-        if most is not None:
-            stop = min(stop, start + most)
-        stop = max(stop, start + 1)
-        yield start, stop
-        start = stop
-
+from ...nn._store import cut, edges_at_once
 
 Labels = tuple[Tensor, Tensor]  # and their weights
 

@@ -17,8 +17,7 @@ from skcrystal import (
     GCNRegressor,
     MTCGCNNRegressor,
 )
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import MaskedLoss
+from skcrystal.nn import GraphStore, MaskedLoss
 
 NAMES = ["energy", "gap", "fermi"]
 QUICK = {"hidden_dim": 8, "n_layers": 2, "max_epochs": 2, "random_state": 0}
@@ -67,7 +66,7 @@ def test_labels_of_one_target_teach_its_own_layers(model, graphs, three, sharing
     """All message passing too if it is shared, and no other head in any case."""
     network = model.set_params(sharing=sharing).fit(graphs, three).net_.module_
     network.zero_grad()
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     network(batch)[:, 1].square().sum().backward()
     learns = [
         name
@@ -116,11 +115,11 @@ def test_without_a_pull_targets_learn_as_alone(soft, graphs, small):
 
 def test_train_loss_holds_what_the_pull_costs(soft, graphs, small, monkeypatch):
     """Whole, however many pieces a batch passes in."""
-    from skcrystal.estimators.training import _loader as _data
+    from skcrystal.nn import _store
 
     soft.set_params(sharing_strength=10.0, batch_size=25)
     expected = clone(soft).fit(graphs, small[1]).history_["train_loss"]
-    monkeypatch.setitem(_data._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     found = soft.fit(graphs, small[1]).history_["train_loss"]
     assert_allclose(found, expected, rtol=1e-4)
 
@@ -214,7 +213,7 @@ def test_gaps_are_not_negative(model, graphs, three, sharing, pooling):
 def loss_by_hand(model, graphs, y, task_weights):
     """Mean absolute error of the scaled labels, target by target, then weighed."""
     scaler = model._scaler
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     with torch.no_grad():
         outputs = model.net_.module_(batch).numpy()
     error = np.nansum(np.abs(outputs - scaler.transform(y)), axis=0)

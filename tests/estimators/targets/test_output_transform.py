@@ -17,8 +17,8 @@ from skcrystal import (
     EnsembleRegressor,
     GCNRegressor,
 )
-from skcrystal.estimators.training._loader import store_of
 from skcrystal.estimators.training._validation_split import hold_back
+from skcrystal.nn import GraphStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements that the model was")
 
@@ -60,7 +60,7 @@ def model():
 
 def outputs(model, graphs):
     """What the network itself gives."""
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     with torch.inference_mode():
         return model.net_.module_.eval()(batch).numpy().astype(float)
 
@@ -183,7 +183,7 @@ def test_each_thinned_network_gives_what_is_averaged(model, small_graphs, y):
     model.set_params(n_mc_samples=7, **BOTH).fit(small_graphs, y)
     mean, epistemic, aleatoric = model.predict(small_graphs, return_components=True)
     network, scaler = model.net_.module_, model._scaler
-    batch = store_of(small_graphs, "cpu").gather(np.arange(40))
+    batch = GraphStore.of(small_graphs, "cpu").gather(np.arange(40))
     with torch.inference_mode():
         sampled = network.sample(batch, network.thin(7, model._mc_seed)).double()
     means, variances = sampled.numpy()[..., :3], sampled.numpy()[..., 3:]

@@ -24,7 +24,7 @@ from skcrystal import (
     uncertainty_metrics,
 )
 from skcrystal.estimators.training import _subgraphs as _pieces
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skcrystal.utils._warnings.UnseenElementsWarning"
@@ -258,7 +258,7 @@ class TestParts:
             )
             labels = np.arange(float(graphs.site_ptr[-1]))[:, None]
             dataset = _pieces.PartsDataset(
-                store_of(graphs, "cpu", sites=True),
+                GraphStore.of(graphs, "cpu", sites=True),
                 np.arange(2),
                 labels,
                 np.ones_like(labels),

@@ -13,13 +13,12 @@ from sklearn.base import clone
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.estimators.training import _loader as data_module
 from skcrystal.estimators.training._loader import (
     GraphDataset,
     GraphLoader,
     cut,
-    store_of,
 )
+from skcrystal.nn import GraphStore, _store
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +28,7 @@ def dataset(small_graphs):
     labels = np.arange(2.0 * len(small_graphs)).reshape(-1, 2)
     rows = np.arange(5, 40)
     return GraphDataset(
-        store_of(small_graphs, "cpu"), rows, labels[rows], np.ones((35, 2))
+        GraphStore.of(small_graphs, "cpu"), rows, labels[rows], np.ones((35, 2))
     )
 
 
@@ -236,7 +235,7 @@ def test_pieces_of_a_step_add_up_to_it(model, small, graphs, monkeypatch):
     if "transformations" in model.get_params():
         model.set_params(transformations=None)  # each piece would draw others
     expected = clone(model).fit(graphs, small[1])
-    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     model.fit(graphs, small[1])
     for found, usual in zip(
         model.net_.module_.parameters(),

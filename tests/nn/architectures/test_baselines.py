@@ -14,8 +14,15 @@ from torch_geometric.nn import GCNConv
 from torch_geometric.utils import scatter
 
 from skcrystal import CrystalGraphTransformer, EGATRegressor
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import EGNN, GCN, EdgeGCN, EquivariantLayer, LocalMLP, cosine_cutoff
+from skcrystal.nn import (
+    EGNN,
+    GCN,
+    EdgeGCN,
+    EquivariantLayer,
+    GraphStore,
+    LocalMLP,
+    cosine_cutoff,
+)
 
 SEEDS = st.integers(0, 2**16)
 
@@ -23,7 +30,7 @@ SEEDS = st.integers(0, 2**16)
 def batch_of(crystals):
     transformer = CrystalGraphTransformer(reduce=None, vectors=True)
     graphs = transformer.transform(crystals)
-    return store_of(graphs, "cpu").gather(np.arange(len(crystals)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(crystals)))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
 from skcrystal.estimators.saving._cgcnn_checkpoint import read_checkpoint
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 VECTORS = random_vectors()
 
@@ -33,7 +33,7 @@ def batch_of(crystals, **parameters):
     parameters = {"on_isolated": "nearest", **parameters}
     transformer = CrystalGraphTransformer(cutoff=8.0, max_neighbors=12, **parameters)
     graphs = transformer.transform(crystals)
-    return store_of(graphs, "cpu").gather(np.arange(len(crystals)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(crystals)))
 
 
 def random_crystal(seed):

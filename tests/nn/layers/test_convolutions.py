@@ -11,11 +11,11 @@ from networks import BASIS, CUTOFF, HIDDEN, SHARED
 from pymatgen.core import Element, Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
 from skcrystal.nn import (
     CGCNN,
     CONVOLUTIONS,
     GaussianBasis,
+    GraphStore,
     SelfConvolution,
     SharedConvolution,
     cosine_cutoff,
@@ -25,7 +25,7 @@ from skcrystal.nn import (
 
 def batch_of(crystals, **parameters):
     graphs = CrystalGraphTransformer(cutoff=CUTOFF, **parameters).transform(crystals)
-    return store_of(graphs, "cpu").gather(np.arange(len(crystals)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(crystals)))
 
 
 def network_of(conv, **parameters):

@@ -11,8 +11,7 @@ from torch.nn import functional as F
 from torch_geometric.utils import scatter, softmax
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import EdgeAttentionLayer, edge_attention_sum
+from skcrystal.nn import EdgeAttentionLayer, GraphStore, edge_attention_sum
 from skcrystal.nn.architectures._egat import heads_of_layers
 
 EDGE = 4
@@ -23,7 +22,7 @@ def batch(small, skewed):
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
     transformer = CrystalGraphTransformer(cutoff=3.8, reduce=None)
     graphs = transformer.transform([small[0][0], skewed, polonium])
-    return store_of(graphs, "cpu").gather(np.arange(3))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(3))
 
 
 @pytest.fixture(autouse=True)

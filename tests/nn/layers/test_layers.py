@@ -12,11 +12,11 @@ from torch_geometric.nn import CGConv, GATv2Conv, GCNConv
 from torch_geometric.nn.models.schnet import GaussianSmearing, InteractionBlock
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
 from skcrystal.nn import (
     EdgeAttention,
     GatedConvolution,
     GaussianBasis,
+    GraphStore,
     Interaction,
     NormalizedConvolution,
     attention_sum,
@@ -41,7 +41,7 @@ def batch(small, skewed):
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
     transformer = CrystalGraphTransformer(reduce=None, vectors=True)
     graphs = transformer.transform([*small[0][:5], skewed, polonium])
-    return store_of(graphs, "cpu").gather(np.arange(7))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(7))
 
 
 @pytest.fixture(autouse=True)
@@ -333,7 +333,7 @@ def test_predictions_are_smooth_where_a_neighbour_leaves(skewed, name):
         stretched.scale_lattice(skewed.volume * (scale * CUTOFF / longest) ** 3)
         graph = transformer.transform([stretched])
         outputs.append(
-            (len(graph.neighbor), network(store_of(graph, "cpu").gather([0])))
+            (len(graph.neighbor), network(GraphStore.of(graph, "cpu").gather([0])))
         )
     (inside, before), (outside, after) = outputs
     assert inside > outside

@@ -7,8 +7,7 @@ from pymatgen.core import Lattice, Structure
 from torch import nn
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import CGCNN, AtomBatchNorm, make_norm, measure_norms
+from skcrystal.nn import CGCNN, AtomBatchNorm, GraphStore, make_norm, measure_norms
 
 SHARED = {"hidden_dim": 8, "n_targets": 1, "dropout": 0.0, "n_layers": 2}
 
@@ -17,7 +16,7 @@ SHARED = {"hidden_dim": 8, "n_targets": 1, "dropout": 0.0, "n_layers": 2}
 def batches(small):
     """The same crystals with equal atoms merged and with every site."""
     return [
-        store_of(
+        GraphStore.of(
             CrystalGraphTransformer(reduce=reduce).transform(small[0]), "cpu"
         ).gather(np.arange(40))
         for reduce in ("symmetry", None)
@@ -94,7 +93,7 @@ def test_means_are_of_the_last_weights(small):
         norm="batch",
     ).fit(graphs, y)
     network = model.net_.module_
-    batch = store_of(graphs, "cpu", sites=True).gather(np.arange(40))
+    batch = GraphStore.of(graphs, "cpu", sites=True).gather(np.arange(40))
     kept = network.readout.mean.clone()
     measure_norms(network, [batch])
     torch.testing.assert_close(kept, network.readout.mean, rtol=1e-3, atol=1e-4)

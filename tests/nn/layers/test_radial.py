@@ -6,8 +6,7 @@ import torch
 from networks import NETWORKS, READ_VECTORS
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import GaussianBasis, RadialGrid, radial_grid
+from skcrystal.nn import GaussianBasis, GraphStore, RadialGrid, radial_grid
 from skcrystal.nn.layers import _radial as module
 
 
@@ -67,7 +66,7 @@ WITHOUT = {
 def test_networks_give_the_same_with_and_without(small, monkeypatch, name):
     transformer = CrystalGraphTransformer(vectors=name in READ_VECTORS)
     graphs = transformer.transform(small[0])
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     torch.manual_seed(0)
     network = NETWORKS[name](pooling="mean")
     results = []
