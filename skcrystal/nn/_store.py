@@ -25,10 +25,11 @@ _ROWS = {
     "site_atom": "site",
 }
 
-# A batch has at most this many edges (or is one crystal). On the CPU enough to keep the
-# cores busy, and few enough that arrays between two layers reuse memory: arrays ten times
-# larger come fresh from the system each time, which clears them page by page, ten times
-# slower. Elsewhere the widest layer then takes a quarter of a gigabyte.
+# A batch has at most this many edges (or is one crystal). On the CPU enough to keep
+# the cores busy, and few enough that activations between two layers fit memory that was
+# in use just before: arrays ten times larger come fresh from the system each time,
+# which clears them page by page, ten times slower. Elsewhere the activations of the
+# widest layer take a quarter of a gigabyte.
 _EDGES_AT_ONCE = {"cpu": 30_000}
 _EDGES_ELSEWHERE = 400_000
 
