@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
@@ -15,6 +14,7 @@ from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs, GraphSettings
 from ..nn import CrystalNetwork, GraphStore, TaskNetworks
+from ..utils._random import GENERATORS_LOCK
 from ..utils._validation import validate_params_of
 from ..utils._warnings import warn_of_unseen_elements
 from ._graph_inputs import as_graphs, check_described
@@ -30,9 +30,6 @@ from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
 from .training._validation_split import check_given, split_rows
 
-# Callbacks may use other models while one is trained.
-_GENERATORS = threading.RLock()
-
 
 class GNNEstimator(Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
@@ -44,6 +41,18 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     Regressors and classifiers say what labels are, and what a network has to give for
     them.
     """
+
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        "target_names_",
+        "graph_settings_",
+        "cutoff_",
+        "elements_",
+        "_architecture",
+        "_mc_seed",
+        "n_iter_",
+        "history_",
+        "_training_set",
+    )
 
     # What an architecture gives
 
@@ -297,7 +306,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     ) -> GraphNet:
         # manual_seed reaches every device; the caller's generators stay as they are.
         # Threads share them, so only one may train at a time.
-        with _GENERATORS, torch.random.fork_rng(range(torch.cuda.device_count())):
+        with GENERATORS_LOCK, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
             network = self._build_network() if start is None else start.network
             if start is not None and not start.goes_on:

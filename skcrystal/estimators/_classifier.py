@@ -77,6 +77,8 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     """
 
     _sections: ClassVar[str] = _SECTIONS
+    _saved_state: ClassVar[tuple[str, ...]] = (*GNNEstimator._saved_state, "classes_")
+
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }

@@ -119,6 +119,15 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
         | {"loss", "task_weights", "atoms_per_part"}
     )
 
+    _saved_state: ClassVar[tuple[str, ...]] = (
+        *GNNEstimator._saved_state,
+        "_scaler",
+        "_is_1d",
+        "pooling_",
+        "_is_gaussian",
+        "task_weights_",
+    )
+
     target_level: str = "crystal"
     atoms_per_part: int | None = None
     pooling: str = "mean"

@@ -15,6 +15,7 @@ from ..graphs import GraphSettings
 from ..nn import CrystalNetwork, TaskNetworks
 from ._parameters import SharedParameters
 from ._pipelines import unwrap
+from .saving._save import load_pretrained
 
 if TYPE_CHECKING:
     from ._base import GNNEstimator
@@ -143,8 +144,6 @@ def _source(model: GNNEstimator, random: np.random.RandomState) -> GNNEstimator:
 def _load(pretrained: str | PathLike | FrozenEstimator) -> Any:
     if isinstance(pretrained, FrozenEstimator):
         return pretrained
-    from .saving._save import load_pretrained
-
     return load_pretrained(pretrained)
 
 

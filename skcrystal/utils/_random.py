@@ -1,10 +1,15 @@
 """Seeds of estimators within estimators, and random draws of whole groups."""
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 MAX_SEED = 2**31 - 1
+# Threads share torch's global generator, so only one at a time may seed and use it.
+# Reentrant: callbacks may use other models while one is trained.
+GENERATORS_LOCK = threading.RLock()
 
 
 def seed_estimator(

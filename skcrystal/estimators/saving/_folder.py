@@ -18,6 +18,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import load
 from torch import Tensor
 
+from ..._version import __version__
+
 FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -42,8 +44,6 @@ def write_folder(
     FileExistsError
         If there is something else at `path`.
     """
-    from ... import __version__
-
     path = Path(path).resolve()
     kept = _other_files(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,8 +177,6 @@ def read_config(folder: Path) -> dict[str, Any]:
             "the folder again."
         ) from error
     if number != FORMAT:
-        from ... import __version__
-
         raise ValueError(
             f"{folder} was written by skcrystal {writer} in the format {number!r}; "
             f"skcrystal {__version__} reads the format {FORMAT}. Update skcrystal, or "

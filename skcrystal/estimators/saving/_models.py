@@ -1,45 +1,29 @@
-"""Fitted models as records without code, and made again of them."""
+"""Records of fitted models, which hold no code, and models made of them."""
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ...graphs import CrystalGraphTransformer
 from ...nn import PublishedCGCNN, PublishedSizes
+from ...utils._random import GENERATORS_LOCK
 from ...utils._validation import validate_params_of
-from .._base import GNNEstimator
-from .._pipelines import separate
+from .._pipelines import is_graph_network, separate
 from ..training._devices import pick_processes
 from ..training._net import prediction_net
+from ._registry import class_names, find_class
 from ._values import Reader, Writer
 
 # These hold code, or the name of a folder that another machine has not.
 _NEVER_WRITTEN = ("callbacks", "memory")
-
-
-def known_classes() -> dict[str, type]:
-    """The classes whose models can be saved, by name."""
-    import skcrystal
-
-    from ._save import Saving
-
-    public = [getattr(skcrystal, name) for name in dir(skcrystal)]
-    return {
-        thing.__name__: thing
-        for thing in public
-        if isinstance(thing, type)
-        and issubclass(thing, Saving)
-        and not inspect.isabstract(thing)
-    }
 
 
 # Models to records
@@ -53,7 +37,7 @@ def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
     TypeError
         If one is of a class, or has a parameter, that cannot be written.
     ValueError
-        If it is not what its parameters say.
+        If its network is not the one that its parameters describe.
     """
     if isinstance(model, FrozenEstimator):
         return {"frozen": write_model(model.estimator, writer, place)}
@@ -62,10 +46,10 @@ def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
     record = _write_unfitted(model, writer, place)
     _check_class(model)
     record["state"] = {
-        name: _write_state(getattr(model, name), writer, place + name)
-        for name in state_names(model)
+        name: _write_state(value, writer, place + name)
+        for name, value in model._get_fitted().items()
     }
-    if isinstance(model, GNNEstimator):
+    if is_graph_network(model):
         record["network"] = _write_network(model, writer, f"{place}network.")
     return record
 
@@ -142,15 +126,16 @@ def _behind_graphs(pipeline: Pipeline) -> BaseEstimator:
 
 
 def _check_class(model: BaseEstimator) -> None:
-    name, known = type(model).__name__, known_classes()
-    if known.get(name) is not type(model):
+    name = type(model).__name__
+    if find_class(name) is not type(model):
         inside = (
             "; save its estimator_, which predicts the same"
             if hasattr(model, "estimator_")
             else ""
         )
         raise TypeError(
-            f"a {name} cannot be saved, only models of {', '.join(known)}{inside}."
+            f"a {name} cannot be saved, only models of "
+            f"{', '.join(class_names())}{inside}."
         )
 
 
@@ -188,12 +173,12 @@ def read_model(record: dict, reader: Reader) -> BaseEstimator:
         return FrozenEstimator(read_model(record["frozen"], reader))
     state = {k: _read_state(v, reader) for k, v in record["state"].items()}
     model = _read_unfitted(record, reader, state)
-    if extra := [name for name in state if name not in state_names(model)]:
+    if extra := [name for name in state if name not in model._saved_state]:
         raise ValueError(f"{type(model).__name__} has no {', '.join(extra)}")
-    if absent := [name for name in state_names(model) if name not in state]:
+    if absent := [name for name in model._saved_state if name not in state]:
         raise ValueError(f"a {type(model).__name__} needs {', '.join(absent)}")
-    vars(model).update(state)
-    if not isinstance(model, GNNEstimator):
+    model._set_fitted(state)
+    if not is_graph_network(model):
         return model
     if "network" not in record:
         raise ValueError(f"a {type(model).__name__} needs a network")
@@ -215,10 +200,12 @@ def _read_unfitted(
 ) -> BaseEstimator:
     if "pipeline" in record:
         return Pipeline([(n, _read_unfitted(s, reader)) for n, s in record["pipeline"]])
-    known = {**known_classes(), "CrystalGraphTransformer": CrystalGraphTransformer}
-    if record["class"] not in known:
-        raise ValueError(f"there is no class {record['class']!r}")
-    cls: Any = known[record["class"]]
+    name = record["class"]
+    cls: Any = find_class(name)
+    if name == CrystalGraphTransformer.__name__:
+        cls = CrystalGraphTransformer
+    if cls is None:
+        raise ValueError(f"{name!r} is not a class that can be saved")
     allowed = set(cls._get_param_names()) - set(_NEVER_WRITTEN)
     parameters = {}
     for name, value in record["parameters"].items():
@@ -251,30 +238,7 @@ def _device_here(device: str) -> str:
     return device
 
 
-# Trained networks put into estimators, and made again in the form they have.
-
-
-# What `fit` leaves, beside the net.
-_OF_NETWORKS = (
-    "target_names_",
-    "graph_settings_",
-    "cutoff_",
-    "elements_",
-    "_architecture",
-    "_mc_seed",
-    "n_iter_",
-    "history_",
-    "_training_set",
-)
-_OF_REGRESSORS = ("_scaler", "_is_1d", "pooling_", "_is_gaussian", "task_weights_")
-_OF_CLASSIFIERS = ("classes_",)
-
-
-def state_names(model: BaseEstimator) -> tuple[str, ...]:
-    """Names of what `fit` leaves and is saved, but for the net of networks."""
-    if model._saved_state:
-        return model._saved_state
-    return _OF_NETWORKS + (_OF_CLASSIFIERS if is_classifier(model) else _OF_REGRESSORS)
+# Networks of fitted models
 
 
 def fitted_from(
@@ -285,22 +249,22 @@ def fitted_from(
     Parameters
     ----------
     model : GNNEstimator
-        Is changed: it predicts by the network then, on its device.
+        Changed in place: it predicts by the network then, on its device.
     network : CrystalNetwork or TaskNetworks
     state : dict
-        All else that `fit` leaves, by the names of `state_names`.
+        The other fitted attributes, by the names in ``_saved_state``.
 
     Returns
     -------
     GNNEstimator
     """
-    vars(model).update({name: state[name] for name in state_names(model)})
+    model._set_fitted(state)
     model.net_ = prediction_net(network, pick_processes(model.device, False).device)
     return model
 
 
 def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
-    """Make a network of the form of a fitted model's, whatever its parameters are now.
+    """Make a network like a fitted model's, whose parameters may have changed since.
 
     Parameters
     ----------
@@ -312,23 +276,20 @@ def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
     Returns
     -------
     CrystalNetwork or TaskNetworks
-        Its weights have no meaning.
+        With random weights.
     """
-    from .._base import _GENERATORS
-
     maker = type(model)(**model._architecture)
     validate_params_of(maker)  # a file says them
-    for name in state_names(model):
-        setattr(maker, name, getattr(model, name))
+    maker._set_fitted(model._get_fitted())
     # The first weights are drawn; the caller's generator stays as it is.
-    with _GENERATORS, torch.random.fork_rng(devices=[]):
+    with GENERATORS_LOCK, torch.random.fork_rng(devices=[]):
         if published:
             return PublishedCGCNN(**published, **maker._outputs())
         return maker._build_network()
 
 
 def sizes_of_published(network: nn.Module) -> PublishedSizes | None:
-    """Sizes of a published CGCNN, which no parameter of an estimator says.
+    """Sizes of a published CGCNN, which no parameter of an estimator holds.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -12,8 +13,11 @@ from pymatgen.core import Element
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._pipelines import unwrap
+from ..._version import __version__
+from .._pipelines import is_graph_network, unwrap
 from ._folder import find_folder, read_arrays, read_config, write_folder
+from ._models import read_model, write_model
+from ._registry import find_class, register
 from ._values import Reader, Writer
 
 _LONGEST_REASON = 300  # characters
@@ -22,13 +26,25 @@ _LONGEST_REASON = 300  # characters
 class Saving:
     """What all fitted estimators can do; mixed into them.
 
-    What wraps other estimators says with ``_saved_state`` what its `fit` leaves.
+    A class lists the attributes that `fit` sets, but for the net, in ``_saved_state``.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = ()
 
-    if TYPE_CHECKING:  # what `fit` leaves
+    if TYPE_CHECKING:  # set by `fit`
         target_names_: list[str]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        register(cls)
+
+    def _get_fitted(self) -> dict[str, Any]:
+        """Fitted attributes that are saved, but for the net."""
+        return {name: getattr(self, name) for name in self._saved_state}
+
+    def _set_fitted(self, state: Mapping[str, Any]) -> None:
+        """Set the attributes that `_get_fitted` gave."""
+        vars(self).update({name: state[name] for name in self._saved_state})
 
     def save_pretrained(
         self,
@@ -71,9 +87,7 @@ class Saving:
         FileExistsError
             If there is something else at `path`.
         """
-        from ._models import write_model
-
-        check_is_fitted(self, self._saved_state or "net_")
+        check_is_fitted(self, "net_" if is_graph_network(self) else self._saved_state)
         about = {
             "units": _check_units(units, self.target_names_),
             "card": _check_card(card),
@@ -176,13 +190,11 @@ def read_about(path_or_name: str | PathLike) -> dict[str, Any]:
 
 
 def _load(path_or_name: str | PathLike, wanted: type) -> Any:
-    from ._models import known_classes, read_model
-
     folder = find_folder(path_or_name)
     config = read_config(folder)
     record = config["model"]
     found = record.get("class") if isinstance(record, dict) else None
-    known = known_classes().get(str(found), wanted)
+    known = find_class(str(found)) or wanted
     if not issubclass(known, wanted):
         raise ValueError(
             f"{folder} holds a {found}, no {wanted.__name__}; load it with "
@@ -203,8 +215,6 @@ def _load(path_or_name: str | PathLike, wanted: type) -> Any:
 
 
 def _why(folder: Path, config: dict[str, Any], error: Exception) -> str:
-    from ... import __version__
-
     reason = str(error) if isinstance(error, ValueError) else repr(error)
     if len(reason) > _LONGEST_REASON:  # such as all weights that are missing
         reason = f"{reason[:_LONGEST_REASON]} [...]"

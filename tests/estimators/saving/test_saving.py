@@ -475,7 +475,7 @@ FORGERIES = {
     "format": (later, r"written by skcrystal 9\.0 in the format 2.*Update skcrystal"),
     "class": (
         lambda c: c["model"].update({"class": "posix.system"}),
-        "no class 'posix.system'",
+        "'posix.system' is not a class",
     ),
     "no name": (
         lambda c: c["model"].update({"class": ["GCNRegressor"]}),
@@ -483,7 +483,7 @@ FORGERIES = {
     ),
     "abstract": (
         lambda c: c["model"].update({"class": "GNNRegressor"}),
-        "no class 'GNNRegressor'",
+        "'GNNRegressor' is not a class",
     ),
     "parameter": (
         lambda c: c["model"]["parameters"].update(spin=1),

@@ -124,5 +124,5 @@ def test_default_is_by_the_size_of_crystals(small):
 
 
 def test_there_are_two_kinds():
-    with pytest.raises(ValueError, match="norm='group' is no norm"):
+    with pytest.raises(ValueError, match="norm='group' is not a norm"):
         make_norm("group", 3)
