@@ -16,11 +16,11 @@ from ..layers._radial import radial_grid
 class CGCNN(CrystalNetwork):
     """Convolutions over a Gaussian expansion of distances.
 
-    Differs from the published network in three points. Messages fade out towards the
-    cutoff, so that predictions do not jump when a neighbour crosses it. Sums of
-    messages are normalised per atom instead of over the edges of a batch: a prediction
-    then depends on its crystal alone. And they pass a SiLU before they are added,
-    instead of a softplus after: the residual path stays clear.
+    Differs from the published network in three points. Messages have an envelope that
+    falls to zero at the cutoff, so that predictions do not jump when a neighbour
+    crosses it. Sums of messages are normalised per atom instead of over the edges of a
+    batch: a prediction then depends on its crystal alone. And they pass a SiLU before
+    they are added, instead of a softplus after: the residual path is an identity.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class CGCNN(CrystalNetwork):
     n_layers : int
         Number of convolutions.
     conv : {"gated", "shared", "self"}, default="gated"
-        What an atom hears of its neighbours: gated messages (eq. 5 of the paper), sums
-        of one linear map (eq. 4), or nothing.
+        Messages of neighbours: gated (eq. 5 of the paper), by one linear map (eq. 4),
+        or none.
     **shared
         See ``CrystalNetwork``.
 
     Raises
     ------
     ValueError
-        If there is no such convolution.
+        If `conv` is unknown.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class CGCNN(CrystalNetwork):
         self.hops = n_layers
         if conv not in CONVOLUTIONS:
             raise ValueError(
-                f"conv={conv!r} is no convolution; use one of {sorted(CONVOLUTIONS)}."
+                f"conv={conv!r} is not a convolution; use one of "
+                f"{sorted(CONVOLUTIONS)}."
             )
         hidden_dim = shared["hidden_dim"]
         self.cutoff = cutoff

@@ -1,4 +1,4 @@
-"""Graph convolutional network whose messages hold features of edges."""
+"""Graph convolutional network with edge features in messages."""
 
 from typing import Unpack
 
@@ -18,8 +18,8 @@ class EdgeGCN(CrystalNetwork):
 
     Atoms become ``relu(b + W x_i / d_i + sum_j w_ij (W x_j + W_e e_ij))`` with weights
     ``w_ij = f_ij / sqrt(d_i d_j)`` and degrees ``d_i = 1 + sum_j f_ij``, where f falls
-    from one to zero at the cutoff. Messages are linear: what edges add is a map of one
-    sum, which is taken once for all layers.
+    from one to zero at the cutoff. Messages are linear: the contribution of edges is a
+    map of one sum, which is computed once for all layers.
 
     Parameters
     ----------

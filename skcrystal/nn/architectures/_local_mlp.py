@@ -1,4 +1,4 @@
-"""Perceptron on what an atom and its neighbours are, and how far away they are."""
+"""Multilayer perceptron on the elements and distances of neighbours."""
 
 from typing import Unpack
 
@@ -14,16 +14,16 @@ from ..layers._basis import GaussianBasis, cosine_cutoff
 
 
 class LocalMLP(CrystalNetwork):
-    """Multilayer perceptron on elements and radial histograms: no message passing.
+    """Multilayer perceptron on elements and radial histograms, no message passing.
 
     A histogram of an atom's neighbours by distance, ``sum_j a_j f(d_ij) g_k(d_ij)``
-    with Gaussians g and a cutoff f, in which each neighbour weighs what a learned
-    number a of its element says [1]_; and several of them, with other numbers.
+    with Gaussians g and a cutoff f, in which the weight a of a neighbour is learned for
+    its element [1]_; several of them are channels with different weights.
 
     Parameters
     ----------
     cutoff : float
-        Distance in Å at which neighbours cease to count.
+        Distance in Å at which the weight of neighbours reaches zero.
     n_basis : int
         Number of Gaussians of a histogram.
     n_channels : int

@@ -18,8 +18,8 @@ class EdgeAttention(nn.Module):
     """GATv2 attention [1]_ with bond features.
 
     Equal to ``torch_geometric.nn.GATv2Conv(..., edge_dim, add_self_loops=False)``,
-    but bonds are mapped once a distinct distance. No self-loops are added: PyG's way
-    of adding them removes the edges between periodic images of one atom.
+    but bonds are mapped once for each distinct distance. No self-loops are added: PyG's
+    way of adding them removes the edges between periodic images of one atom.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class EdgeAttention(nn.Module):
     n_heads : int
         Number of attention heads.
     bond_values : bool, default=False
-        Whether bonds are part of what is summed, and not of the attention alone.
+        Whether messages contain bond features, or attention alone depends on them.
 
     References
     ----------

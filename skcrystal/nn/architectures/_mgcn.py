@@ -22,10 +22,10 @@ def _softplus() -> nn.Module:
 
 
 class PairEmbedding(nn.Module):
-    """A vector for each unordered pair of elements.
+    """Embedding of unordered pairs of elements.
 
     The product of two vectors of elements, mapped, plus a correction of the pair that
-    starts at zero: a pair that training never meets has what its elements give it.
+    starts at zero: a pair absent from training has the vector of its elements.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def pairs_of(batch: GraphBatch) -> tuple[Tensor, GraphBatch]:
 class MultilevelInteraction(nn.Module):
     """One level: ``sum_j f(d_ij) * W x_j + V e_ij`` to atoms, and the next e_ij.
 
-    A block of [1]_, as DGL-LifeSci has it: edge states e follow from those of the level
+    A block of [1]_, as in DGL-LifeSci: edge states e depend on those of the level
     before alone, so they are states of pairs of elements, of which there are few.
 
     Parameters
@@ -82,7 +82,7 @@ class MultilevelInteraction(nn.Module):
     n_basis : int
         Width of the distance basis.
     last : bool
-        Whether there is no further level that would read pairs.
+        Whether this is the last level, without next pairs.
 
     References
     ----------
@@ -119,7 +119,7 @@ class MultilevelInteraction(nn.Module):
         pairs: GraphBatch,
         grid: RadialGrid,
     ) -> tuple[Tensor, Tensor]:
-        """What is added to atoms (N, F); pairs (P, F) of the next level."""
+        """Updates of atoms (N, F); pairs (P, F) of the next level."""
         filters = grid.interpolate(self.filter(basis)) * envelope[:, None]
         weight = envelope.index_select(0, batch.distance_class)
         if batch.edge_weight is not None:
@@ -131,10 +131,11 @@ class MultilevelInteraction(nn.Module):
 
 
 class MGCN(CrystalNetwork):
-    """Levels of interaction, all of which are read out side by side [1]_.
+    """Levels of interaction, concatenated for the readout [1]_.
 
-    Differs from what was published in that messages fade to zero at the cutoff, and
-    that the features of all levels are mapped to one vector an atom.
+    Differs from the published network in that messages have an envelope that falls to
+    zero at the cutoff, and that the features of all levels are mapped to one vector of
+    each atom.
 
     Parameters
     ----------

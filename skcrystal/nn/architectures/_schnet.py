@@ -25,7 +25,7 @@ class Interaction(nn.Module):
     """One interaction block of [1]_, without the residual.
 
     Equal to ``torch_geometric.nn.models.schnet.InteractionBlock``, but filters are
-    computed once a distinct distance instead of once an edge.
+    computed once for each distinct distance, not for each edge.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Interaction(nn.Module):
         filters = self.filter(basis)
         if grid is not None:
             filters = grid.interpolate(filters)
-        # Not part of what is interpolated: its curvature jumps at the cutoff.
+        # Not interpolated: its curvature jumps at the cutoff.
         filters = filters * envelope[:, None]
         return self.out(filtered_sum(self.into(x), filters, batch))
 

@@ -26,26 +26,25 @@ TRANSFORMATIONS = {"haar": HaarTransformations, "learned": EulerTransformations}
 class SymGNN(CrystalNetwork):
     """Attention over edges whose states start from their displacements [1]_.
 
-    An edge starts as the mean over transformations of what a perceptron makes of its
+    Initial features of an edge are means over transformations of a perceptron of its
     transformed displacement, see ``SymmetrizedEdges``; the rest is ``EGAT``, and
-    departs from the published network as that does from ``EGATConv``. Other than that:
-    what is summed over transformations there is averaged here, so that their number may
-    differ between training and predictions; SiLU takes the place of ReLU; and edges
-    have no normalisation.
+    differs from the published network as that does from ``EGATConv``. Further
+    differences: means over transformations instead of sums, so that their number may
+    differ between training and predictions; SiLU instead of ReLU; and no normalisation
+    of edges.
 
     Parameters
     ----------
     cutoff : float
-        Distance in Å at which edges no longer count.
+        Distance in Å at which edge weights reach zero.
     n_layers : int
         Number of blocks.
     n_heads : int
         Attention heads of the first block; see ``heads_of_layers``.
     edge_values : bool
-        Whether edges are part of what atoms hear, or decide on attention alone.
+        Whether messages contain edge features, or attention alone depends on them.
     transformations : {"haar", "learned"} or None
-        How they are distributed: uniformly, by a distribution that is learned, or there
-        are none.
+        Their distribution: uniform, or learned; or none.
     n_transformations, n_predict_transformations : int
         Their number in training and otherwise.
     **shared
