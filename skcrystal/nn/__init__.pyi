@@ -9,10 +9,10 @@ from ._head import Head as Head, TaskHeads as TaskHeads
 from ._loss import (
     LOSSES as LOSSES,
     ClassLoss as ClassLoss,
+    DynamicWeightAverage as DynamicWeightAverage,
     MaskedLoss as MaskedLoss,
-    RateBalance as RateBalance,
-    TaskBalance as TaskBalance,
-    UncertaintyBalance as UncertaintyBalance,
+    TaskWeighting as TaskWeighting,
+    UncertaintyWeighting as UncertaintyWeighting,
     gaussian_nll as gaussian_nll,
 )
 from ._network import CrystalNetwork as CrystalNetwork

@@ -153,14 +153,14 @@ class _Parts:
     def n_labels(self, rows: NDArray) -> int:
         return int(self._n_sites[rows].sum())
 
-    def pieces(self, rows: NDArray) -> list[NDArray]:
+    def split(self, rows: NDArray) -> list[NDArray]:
         self._parts = {row: self._cut_out(row) for row in rows.tolist()}
         n_edges = np.array([len(part.edges) for part in self._parts.values()])
         device = self._whole.store.device
         budget = _EDGES_TOGETHER.get(device.type, _EDGES_TOGETHER_ELSEWHERE)
         return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
-    def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
+    def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
         parts = [self._parts.get(row) or self._cut_out(row) for row in rows.tolist()]
         whole = self._whole
         labels = [

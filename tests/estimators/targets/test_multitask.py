@@ -307,7 +307,8 @@ def test_rates_are_those_of_the_errors(graphs, three):
 
     class Look(Callback):
         def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
-            ((label, weight),) = batch[1]
+            (part,) = batch
+            label, weight = part.labels
             error = (y_pred.detach() - label).abs() * weight
             seen.append((net.history[-1, "epoch"], error.sum(dim=0).numpy()))
 

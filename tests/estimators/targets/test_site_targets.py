@@ -267,7 +267,7 @@ class TestParts:
             )
             for seed in range(2):
                 parts = dataset.of_pass(np.random.RandomState(seed))
-                found = [parts.batch(np.array([i])) for i in range(len(dataset))]
+                found = [parts.gather(np.array([i])) for i in range(len(dataset))]
                 asked = torch.cat([label for _, (label, _) in found])
                 assert asked.flatten().sort().values.tolist() == list(range(750))
                 for graph, (label, _) in found:
