@@ -221,6 +221,6 @@ def test_self_convolution_needs_nothing_but_the_atoms():
     torch.testing.assert_close(layer(x, None, None), layer.joint(x))
 
 
-def test_an_unknown_convolution_is_named_beside_those_there_are():
-    with pytest.raises(ValueError, match=r"conv='gate' is no .*gated.*self.*shared"):
+def test_an_unknown_convolution_raises_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"conv='gate' is not a .*gated.*self.*shared"):
         network_of("gate")
