@@ -26,7 +26,7 @@ def sample(
     network: Network, graphs: CrystalGraphs, n_samples: int, seed: int
 ) -> NDArray[np.float32]:
     """Outputs (R, S, K) of S Monte Carlo samples of dropout; equal for equal seeds."""
-    masks = network.thin(n_samples, seed)
+    masks = network.draw_masks(n_samples, seed)
     return _run(network, graphs, lambda network, batch: network.sample(batch, masks))
 
 
@@ -35,7 +35,7 @@ def embed(network: Network, graphs: CrystalGraphs) -> NDArray[np.float32]:
     if network.pooling != "none":
         return _run_crystals(network, graphs, lambda network, b: network.embed(b))
     # Crystals of any size: features of sites come in parts.
-    of_sites = _run_sites(network, graphs, lambda network, b: network.embed_rows(b))
+    of_sites = _run_sites(network, graphs, lambda network, b: network.embed_atoms(b))
     sums = np.add.reduceat(of_sites, graphs.site_ptr[:-1], axis=0)
     n_sites: NDArray[np.float32] = graphs.n_sites[:, None].astype(np.float32)
     return np.divide(sums, n_sites)

@@ -151,8 +151,8 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
             outputs = sample(network, graphs, self.n_mc_samples, self._mc_seed)
         else:
             outputs = run(network, graphs)[:, None]
-        samples = outputs.astype(np.float64).swapaxes(0, 1)  # (S, R, K)
-        means, stds = task.decode_moments(samples, graphs.n_sites[:, None])
+        of_networks = outputs.astype(np.float64).swapaxes(0, 1)  # (S, R, K)
+        means, stds = task.decode_moments(of_networks, graphs.n_sites[:, None])
         ptr = graphs.site_ptr if self.pooling_ == "none" else None
         return PredictiveMoments.mix(
             [

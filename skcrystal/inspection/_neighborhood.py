@@ -79,7 +79,7 @@ class Neighborhood:
         store = GraphStore.of(self.graphs, model.net_.device)
         if self.part is None:
             return store.gather(np.array([0]))
-        return store.cut_out([self.part])
+        return store.extract([self.part])
 
     def edge_index(self) -> NDArray[np.int64]:
         """Sites of the neighbour and the target of each edge, (2, E)."""

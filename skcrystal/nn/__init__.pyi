@@ -1,9 +1,9 @@
 from ._batch import GraphBatch as GraphBatch
 from ._dropout import (
     CrystalDropout as CrystalDropout,
-    Drop as Drop,
-    ThinnedNetworks as ThinnedNetworks,
-    keep as keep,
+    Dropout as Dropout,
+    DropoutMasks as DropoutMasks,
+    no_dropout as no_dropout,
 )
 from ._head import Head as Head, TaskHeads as TaskHeads
 from ._loss import (

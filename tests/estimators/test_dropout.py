@@ -95,7 +95,7 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(dropping, small):
 
 
 def test_samples_are_what_dropout_gives_in_training(dropping, graphs):
-    """Mean and spread of thinned networks agree with those of torch's dropout."""
+    """Mean and spread of Monte Carlo samples agree with those of torch's dropout."""
     model, _ = dropping
     model.set_params(n_mc_samples=3000)
     kind = "components" if model.loss == "gaussian_nll" else "std"

@@ -104,7 +104,7 @@ def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
 
 
 @pytest.mark.learning
-def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graphs):
+def test_aleatoric_variance_is_the_mean_over_dropout_samples(small, small_graphs):
     model = CGCNNRegressor(hidden_dim=8, max_epochs=3, random_state=0, **BOTH)
     model.fit(small_graphs, small[1])
     _, _, aleatoric = model.predict(small_graphs, return_components=True)

@@ -18,7 +18,7 @@ class WithOperator(CrystalNetwork):
         super().__init__(hidden_dim=4, n_targets=1, dropout=0.0, pooling="mean")
         self.operator = GraphConv(4, 4)
 
-    def atoms(self, batch, drop=None):
+    def atoms(self, batch, dropout=None):
         x = self.elements(batch.atomic_numbers)
         return self.operator(x, batch.edge_index, batch.edge_weight)
 

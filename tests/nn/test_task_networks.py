@@ -150,12 +150,12 @@ def _used(network):
     return [network.convolutions[0].joint.weight, _out(network)]
 
 
-def test_thinned_networks_drop_alike_for_every_target(batch):
+def test_dropout_masks_are_the_same_of_every_target(batch):
     together = networks(2, dropout=0.3, dropout_conv=0.2).eval()
     first, second = together.networks
     second.load_state_dict(first.state_dict())
     with torch.no_grad():
-        samples = together.sample(batch, together.thin(4, seed=0))
+        samples = together.sample(batch, together.draw_masks(4, seed=0))
     assert samples.shape == (6, 4, 2)
     torch.testing.assert_close(samples[..., 0], samples[..., 1])
     assert samples[..., 0].std(dim=1).min() > 0

@@ -76,7 +76,7 @@ def cached_arrays(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays
     path : Path
         An npz file.
     source : str
-        Checksum of what they are read from. Arrays of another source are read anew.
+        Checksum of the source. Arrays of another source are read anew.
     read : callable
         Reads them.
     """

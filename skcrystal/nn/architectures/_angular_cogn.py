@@ -42,8 +42,8 @@ class EdgeToEdge(nn.Module):
 
     def forward(self, h: Tensor, weight: Tensor, directions: Directions) -> Tensor:
         """Edges (E, K) and their weights (E,) to edges (E, K)."""
-        heard = angle_sum(self.into(h) * weight[:, None], self.kernel, directions)
-        return F.silu(h + self.out(self.norm(heard)))
+        aggregated = angle_sum(self.into(h) * weight[:, None], self.kernel, directions)
+        return F.silu(h + self.out(self.norm(aggregated)))
 
 
 class AngularCoGN(CoGN):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._basis import GaussianBasis, cosine_cutoff
 from ..layers._convolutions import CONVOLUTIONS
@@ -68,12 +68,14 @@ class CGCNN(CrystalNetwork):
         )
         self.norms = nn.ModuleList(self.make_norm() for _ in range(n_layers))
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         bond = self.basis(grid.points)
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = x + drop(F.silu(norm(convolution(x, bond, batch, fade, grid), batch)))
+            x = x + dropout(
+                F.silu(norm(convolution(x, bond, batch, envelope, grid), batch))
+            )
         return x

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._head import ModuleList
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances
@@ -47,9 +47,9 @@ class EdgeState(nn.Module):
 
     def weights(self, batch: GraphBatch) -> Tensor:
         """Weights of edges (E,): envelope times multiplicity."""
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
-        return fade if batch.edge_weight is None else fade * batch.edge_weight
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
+        return envelope if batch.edge_weight is None else envelope * batch.edge_weight
 
 
 class EdgeBlock(nn.Module):
@@ -137,7 +137,7 @@ class CoGN(CrystalNetwork):
             for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         edge = self.edges(batch)
         weight = self.edges.weights(batch)
@@ -146,7 +146,7 @@ class CoGN(CrystalNetwork):
         for i, block in enumerate(self.blocks):
             h = refine(i, block.join(x, edge, batch))
             new, message = block(h, weight, batch)
-            x = x + drop(new)
+            x = x + dropout(new)
             if i < last:
                 edge = edge + message
         return x

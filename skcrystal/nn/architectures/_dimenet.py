@@ -16,7 +16,7 @@ from torch_geometric.nn.models.dimenet import (
 )
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances, segment_sum
 from ..layers._edge_states import edge_update
@@ -196,14 +196,14 @@ class DimeNetPlusPlus(CrystalNetwork):
             for _ in range(n_layers + 1)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         rbf, radial = self.rbf(batch.distances), self.radial(batch.distances)
         angles = Angles.of(batch, radial.shape[1] - 1)
         message = self.embedding(self.elements(batch.atomic_numbers), rbf, batch)
-        x = drop(self.outputs[0](message, rbf, batch))
+        x = dropout(self.outputs[0](message, rbf, batch))
         for interaction, output in zip(
             self.interactions, self.outputs[1:], strict=True
         ):
             message = interaction(message, rbf, radial, angles, batch)
-            x = x + drop(output(message, rbf, batch))
+            x = x + dropout(output(message, rbf, batch))
         return x

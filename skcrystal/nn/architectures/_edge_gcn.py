@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances, segment_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -54,13 +54,13 @@ class EdgeGCN(CrystalNetwork):
             nn.Linear(n_basis, hidden_dim, bias=False) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
-        loop, weight = normalized_weights(fade, batch)
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
+        loop, weight = normalized_weights(envelope, batch)
         edges = gather_distances(self.basis(batch.distances), batch) * weight[:, None]
         edges = segment_sum(edges, batch.edge_ptr, batch.target)
         x = self.elements(batch.atomic_numbers)
         for convolution, of_edges in zip(self.convolutions, self.of_edges, strict=True):
-            x = drop(F.relu(convolution(x, loop, weight, batch) + of_edges(edges)))
+            x = dropout(F.relu(convolution(x, loop, weight, batch) + of_edges(edges)))
         return x

@@ -5,7 +5,7 @@ from typing import Unpack
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._edge_attention import EdgeAttentionBlock
 from ._cogn import EdgeState
@@ -65,12 +65,12 @@ class EGAT(CrystalNetwork):
             for heads in heads_of_layers(n_heads, n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         edge = self.edges(batch)
         weight = self.edges.weights(batch)
         for block in self.blocks:
-            x, edge = block(x, edge, batch, weight, drop)
+            x, edge = block(x, edge, batch, weight, dropout)
         return x
 
 

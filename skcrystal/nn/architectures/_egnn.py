@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._head import ModuleList
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import (
@@ -79,8 +79,8 @@ class EquivariantLayer(nn.Module):
         self, x: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch
     ) -> Tensor:
         """Updates (N, F) of atoms from messages (E, F) of weights (E,)."""
-        heard = segment_sum(message * weight[:, None], batch.edge_ptr, batch.target)
-        return self.update(torch.cat([x, self.norm(heard, batch)], dim=1))
+        total = segment_sum(message * weight[:, None], batch.edge_ptr, batch.target)
+        return self.update(torch.cat([x, self.norm(total, batch)], dim=1))
 
     def displace(
         self, vector: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch
@@ -137,7 +137,7 @@ class EGNN(CrystalNetwork):
             for i in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         # The envelope depends on the initial distances.
         weight = cosine_cutoff(batch.distances, self.cutoff)
@@ -148,7 +148,7 @@ class EGNN(CrystalNetwork):
         square = gather_distances((batch.distances / self.cutoff)[:, None] ** 2, batch)
         for layer in self.layers:
             message = layer.messages(x, square, batch)
-            x = x + drop(layer.features(x, message, weight, batch))
+            x = x + dropout(layer.features(x, message, weight, batch))
             if layer.shift is not None:
                 assert vector is not None  # models that move atoms need vectors
                 vector = layer.displace(vector, message, weight, batch)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import neighbor_sum, segment_sum
 from ..layers._basis import cosine_cutoff
@@ -102,7 +102,7 @@ class GCN(CrystalNetwork):
             NormalizedConvolution(shared["hidden_dim"]) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         if self.edge_weight == "distance":
             weight = cosine_cutoff(batch.distances, self.cutoff)
             weight = weight.index_select(0, batch.distance_class)
@@ -113,5 +113,5 @@ class GCN(CrystalNetwork):
         for convolution in self.convolutions:
             # Without residual path dropout acts on features themselves: after a layer,
             # not before it as in the original, which would drop elements.
-            x = drop(F.relu(convolution(x, loop, weight, batch)))
+            x = dropout(F.relu(convolution(x, loop, weight, batch)))
         return x

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import filtered_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -57,11 +57,11 @@ class LocalMLP(CrystalNetwork):
         self.layers = nn.ModuleList(nn.Linear(width, hidden_dim) for width in widths)
         self.norms = nn.ModuleList(self.make_norm() for _ in widths)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         x = torch.cat([x, self.histograms(x, batch)], dim=1)
         for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            new = drop(F.silu(norm(layer(x), batch)))
+            new = dropout(F.silu(norm(layer(x), batch)))
             x = x + new if i else new
         return x
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import filtered_sum, neighbor_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -125,9 +125,9 @@ class MultilevelInteraction(nn.Module):
         if batch.edge_weight is not None:
             weight = weight * batch.edge_weight
         pair = self.of_pair(pair)
-        heard = filtered_sum(self.into(x), filters, batch)
-        heard = heard + neighbor_sum(pair, weight, pairs)
-        return self.out(heard), pair if self.next_pair is None else self.next_pair(pair)
+        total = filtered_sum(self.into(x), filters, batch)
+        total = total + neighbor_sum(pair, weight, pairs)
+        return self.out(total), pair if self.next_pair is None else self.next_pair(pair)
 
 
 class MGCN(CrystalNetwork):
@@ -173,7 +173,7 @@ class MGCN(CrystalNetwork):
         )
         self.join = nn.Linear((n_layers + 1) * hidden_dim, hidden_dim)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         levels = [self.elements(batch.atomic_numbers)]
         numbers, pairs = pairs_of(batch)
         pair = self.pairs(*numbers)
@@ -183,5 +183,5 @@ class MGCN(CrystalNetwork):
         for interaction in self.interactions:
             x = levels[-1]
             new, pair = interaction(x, pair, basis, envelope, batch, pairs, grid)
-            levels.append(x + drop(new))
+            levels.append(x + dropout(new))
         return self.join(torch.cat(levels, dim=1))

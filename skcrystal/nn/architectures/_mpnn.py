@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances, gather_sources
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -105,7 +105,7 @@ class MPNN(CrystalNetwork):
         self.message_norm = self.make_norm()
         self.update = nn.GRUCell(hidden_dim, hidden_dim)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         padded = pad_edges(batch)
         features = self.edge_features(padded)
@@ -113,7 +113,7 @@ class MPNN(CrystalNetwork):
             message = F.silu(
                 self.message_norm(self.message(x, features, padded), batch)
             )
-            x = x + drop(self.update(message, x) - x)
+            x = x + dropout(self.update(message, x) - x)
         return x
 
     def edge_features(self, padded: GraphBatch) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, ThinnedNetworks, keep
+from .._dropout import Dropout, DropoutMasks, no_dropout
 from .._head import AnyHead
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gated_sum, segment_sum
@@ -105,25 +105,25 @@ class PublishedCGCNN(CrystalNetwork):
         widths = self.hidden_dim, self.head_dim
         return SoftplusHead(*widths, self.n_hidden, self.n_outputs)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        heard = batch.distances <= self.cutoff + _SLACK
-        heard = heard.to(x.dtype).index_select(0, batch.distance_class)
-        padding = Padding(
+        within = batch.distances <= self.cutoff + _SLACK
+        within = within.to(x.dtype).index_select(0, batch.distance_class)
+        missing = MissingNeighbors(
             first_atom=batch.atom_ptr[:-1].index_select(0, batch.crystal),
-            n_edges=(self.max_neighbors - _n_heard(heard, batch)).clamp(min=0),
+            n_edges=(self.max_neighbors - _n_within(within, batch)).clamp(min=0),
             bond=self.basis(batch.distances.new_tensor([_PADDING_DISTANCE])),
         )
         bond = self.basis(batch.distances)
         for convolution in self.convolutions:
-            x = F.softplus(x + drop(convolution(x, bond, batch, heard, padding)))
+            x = F.softplus(x + dropout(convolution(x, bond, batch, within, missing)))
         return x
 
-    def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
+    def draw_masks(self, n_samples: int, seed: int) -> DropoutMasks:
         # The published head has dropout after its first map, not before.
         published = isinstance(self.head, SoftplusHead)
-        return ThinnedNetworks(
-            n_networks,
+        return DropoutMasks(
+            n_samples,
             hidden_dim=self.head_dim if published else self.hidden_dim,
             dropout=self.dropout,
             dropout_conv=self.dropout_conv,
@@ -132,7 +132,7 @@ class PublishedCGCNN(CrystalNetwork):
         )
 
 
-class Padding(NamedTuple):
+class MissingNeighbors(NamedTuple):
     """Edges that pad the neighbours of each atom to twelve.
 
     Attributes
@@ -174,7 +174,7 @@ class NormedConvolution(nn.Module):
         bond: Tensor,
         batch: GraphBatch,
         weight: Tensor,
-        padding: Padding,
+        missing: MissingNeighbors,
     ) -> Tensor:
         """Atoms (N, F), bond features (D, n_basis), weights (E,) to messages (N, F)."""
         # A norm of fixed statistics is affine, and so part of the map before it, which
@@ -188,10 +188,10 @@ class NormedConvolution(nn.Module):
         total = gated_sum(center, source, F.linear(bond, of_bond), batch, weight)
         gate, core = (
             center
-            + source.index_select(0, padding.first_atom)
-            + F.linear(padding.bond, of_bond)
+            + source.index_select(0, missing.first_atom)
+            + F.linear(missing.bond, of_bond)
         ).chunk(2, dim=1)
-        total = total + padding.n_edges * gate.sigmoid() * F.softplus(core)
+        total = total + missing.n_edges * gate.sigmoid() * F.softplus(core)
         return self.norm_sum(total)
 
 
@@ -287,14 +287,14 @@ class SoftplusHead(AnyHead):
         )
         self.out = nn.Linear(head_dim, n_outputs)
 
-    def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
+    def forward(self, x: Tensor, dropout: Dropout = no_dropout) -> Tensor:
         """Features (R, F) of crystals or atoms to outputs (R, K)."""
-        return self._outputs(drop(self._hidden(x)))
+        return self._outputs(dropout(self._hidden(x)))
 
     def sample(self, x: Tensor, masks: Tensor) -> Tensor:
         """Features (R, F) to outputs under each of S masks, (R, S, K).
 
-        Masks are of shape (2, S, H), as ``ThinnedNetworks.head``; the second is used.
+        Masks are of shape (2, S, H), as ``DropoutMasks.head``; the second is used.
         """
         return self._outputs(self._hidden(x)[:, None] * masks[1])
 
@@ -307,8 +307,8 @@ class SoftplusHead(AnyHead):
         return self.out(x)
 
 
-def _n_heard(heard: Tensor, batch: GraphBatch) -> Tensor:
+def _n_within(within: Tensor, batch: GraphBatch) -> Tensor:
     """Sum over the edges (E,) of each atom, with multiplicities, (N, 1)."""
     if batch.edge_weight is not None:
-        heard = heard * batch.edge_weight
-    return segment_sum(heard[:, None], batch.edge_ptr, batch.target)
+        within = within * batch.edge_weight
+    return segment_sum(within[:, None], batch.edge_ptr, batch.target)

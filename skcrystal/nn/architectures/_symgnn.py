@@ -7,7 +7,7 @@ from typing import Unpack
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._basis import cosine_cutoff
 from ..layers._edge_attention import EdgeAttentionBlock
@@ -90,7 +90,7 @@ class SymGNN(CrystalNetwork):
             for heads in heads_of_layers(n_heads, n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         edge = self.edges(batch)
         weight = cosine_cutoff(batch.distances, self.cutoff)
@@ -98,5 +98,5 @@ class SymGNN(CrystalNetwork):
         if batch.edge_weight is not None:
             weight = weight * batch.edge_weight
         for block in self.blocks:
-            x, edge = block(x, edge, batch, weight, drop)
+            x, edge = block(x, edge, batch, weight, dropout)
         return x

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 from ._attention import softmax_shares
 from ._norm import make_norm
@@ -165,11 +165,11 @@ class EdgeAttentionBlock(nn.Module):
         edge: Tensor,
         batch: GraphBatch,
         weight: Tensor | None = None,
-        drop: Drop = keep,
+        dropout: Dropout = no_dropout,
     ) -> tuple[Tensor, Tensor]:
         """Atoms (N, F) and edges (E, K) to atoms and edges; weights as in the layer."""
-        heard, added = self.attend(x, edge, batch, weight)
-        x = x + drop(self.mix_heads(F.silu(self.norm(heard, batch))))
+        aggregated, added = self.attend(x, edge, batch, weight)
+        x = x + dropout(self.mix_heads(F.silu(self.norm(aggregated, batch))))
         return x, edge + added
 
 

@@ -128,9 +128,9 @@ def measure_norms(network: nn.Module, batches: Iterable[GraphBatch]) -> None:
 
 def _counts(batch: GraphBatch, x: Tensor) -> Tensor:
     """Multiplicity of each atom in statistics, (N,)."""
-    if batch.rows is not None:
-        ones = x.new_ones(len(batch.rows))
-        return x.new_zeros(len(x)).index_add_(0, batch.rows, ones)
+    if batch.query_rows is not None:
+        ones = x.new_ones(len(batch.query_rows))
+        return x.new_zeros(len(x)).index_add_(0, batch.query_rows, ones)
     return x.new_ones(len(x)) if batch.atom_weight is None else batch.atom_weight
 
 

@@ -179,13 +179,13 @@ def test_a_supercell_of_a_sum_is_its_multiple(model, small, small_graphs, y, kin
     assert (expected[0][:, 1:] >= 0).all()
 
 
-def test_each_thinned_network_gives_what_is_averaged(model, small_graphs, y):
+def test_each_dropout_sample_gives_what_is_averaged(model, small_graphs, y):
     model.set_params(n_mc_samples=7, **BOTH).fit(small_graphs, y)
     mean, epistemic, aleatoric = model.predict(small_graphs, return_components=True)
     network, scaler = model.net_.module_, model._scaler
     batch = GraphStore.of(small_graphs, "cpu").gather(np.arange(40))
     with torch.inference_mode():
-        sampled = network.sample(batch, network.thin(7, model._mc_seed)).double()
+        sampled = network.sample(batch, network.draw_masks(7, model._mc_seed)).double()
     means, variances = sampled.numpy()[..., :3], sampled.numpy()[..., 3:]
     each = scaler.inverse(means)
     assert each[..., 1:].min() >= 0

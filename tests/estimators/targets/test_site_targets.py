@@ -250,7 +250,7 @@ class TestParts:
         monkeypatch.setitem(_pieces._EDGES_OF_ONE, "cpu", 2000)
         assert worst(fitted.predict(X), whole) < 1e-5
 
-    def test_each_site_is_asked_after_once_in_a_pass(self, glass):
+    def test_each_site_is_queried_once_in_a_pass(self, glass):
         for reduce in ("symmetry", None):
             crystals = [glass, glass * (1, 1, 2)]  # whose equal sites are merged
             graphs = CrystalGraphTransformer(cutoff=3.4, reduce=reduce).transform(
@@ -271,7 +271,7 @@ class TestParts:
                 asked = torch.cat([label for _, (label, _) in found])
                 assert asked.flatten().sort().values.tolist() == list(range(750))
                 for graph, (label, _) in found:
-                    elements = graph.atomic_numbers[graph.rows]
+                    elements = graph.atomic_numbers[graph.query_rows]
                     expected = graphs.to_sites(graphs.atomic_numbers)
                     assert (elements == expected[label[:, 0].int()]).all()
 

@@ -168,23 +168,25 @@ def test_new_targets_on_the_trunk(read, task_layers):
     )
     assert torch.equal(network.embed(batch), trunk)
     assert network(batch).shape == (3, 4)
-    assert network.sample(batch, network.thin(5, seed=0)).shape == (3, 5, 4)
+    assert network.sample(batch, network.draw_masks(5, seed=0)).shape == (3, 5, 4)
 
 
 @pytest.mark.parametrize("head_dim", [3, 9])
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_thinned_networks(read, head_dim, pooling):
+def test_monte_carlo_samples(read, head_dim, pooling):
     network = read(random_content(head_dim=head_dim, hidden_dim=6))
     network.pooling = pooling
     crystals = [random_crystal(seed) for seed in range(3)]
     batch = batch_of(crystals)
     with torch.no_grad():
-        plain = network.sample(batch, network.thin(4, seed=0))
+        plain = network.sample(batch, network.draw_masks(4, seed=0))
         torch.testing.assert_close(plain, network(batch)[:, None].expand(-1, 4, -1))
         network.dropout, network.dropout_conv = 0.5, 0.2
-        first, again = (network.sample(batch, network.thin(5, 1)) for _ in range(2))
+        first, again = (
+            network.sample(batch, network.draw_masks(5, 1)) for _ in range(2)
+        )
         supercells = batch_of([crystal * [1, 1, 2] for crystal in crystals])
-        repeated = network.sample(supercells, network.thin(5, 1))
+        repeated = network.sample(supercells, network.draw_masks(5, 1))
     assert first.shape == (3, 5, 1)
     assert torch.equal(first, again)
     assert first.std(1).min() > 1e-4

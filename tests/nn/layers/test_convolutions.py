@@ -74,15 +74,15 @@ def test_shared_convolution_is_a_loop_over_pymatgens_neighbours(skewed):
         for neighbor in skewed.get_neighbors(site, CUTOFF):
             d = neighbor.nn_distance
             bond = basis(torch.tensor([d]))[0].numpy()
-            fade = (np.cos(np.pi * d / CUTOFF) + 1) / 2
-            total = total + fade * of_source @ of_element[neighbor.specie.Z]
-            total = total + fade * of_bond @ bond
+            envelope = (np.cos(np.pi * d / CUTOFF) + 1) / 2
+            total = total + envelope * of_source @ of_element[neighbor.specie.Z]
+            total = total + envelope * of_bond @ bond
         expected.append(total)
 
     batch = batch_of([skewed], reduce=None)
     x = torch.from_numpy(of_element).float()[batch.atomic_numbers]
-    fade = cosine_cutoff(batch.distance, CUTOFF)
-    messages = convolution(x, basis(batch.distances), batch, fade).detach()
+    envelope = cosine_cutoff(batch.distance, CUTOFF)
+    messages = convolution(x, basis(batch.distances), batch, envelope).detach()
     np.testing.assert_allclose(messages, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -171,7 +171,7 @@ def test_the_self_network_cannot_tell_polymorphs_apart():
 
 
 def test_a_shared_matrix_hears_no_pairs_of_element_and_distance(merged):
-    """Without the fade, which neighbour is at which distance makes no difference."""
+    """Without an envelope, permuting the distances of neighbours changes nothing."""
     z = [Element(e).Z for e in ("Na", "Cl", "Br")]
     batch = replace(
         merged,
@@ -205,10 +205,10 @@ def test_gradients_are_those_of_finite_differences(merged):
     x = torch.randn(len(merged.atomic_numbers), 2, **double)
     bond = torch.randn(len(merged.distances), 3, **double)
     of_edges = torch.rand(len(merged.target), **double)
-    fade = torch.rand(len(merged.target), dtype=torch.double)
+    envelope = torch.rand(len(merged.target), dtype=torch.double)
 
     def convolve(x, bond, edge_weight):
-        return convolution(x, bond, replace(merged, edge_weight=edge_weight), fade)
+        return convolution(x, bond, replace(merged, edge_weight=edge_weight), envelope)
 
     # Explanations ask how much each edge matters.
     assert torch.autograd.gradcheck(convolve, (x, bond, of_edges))

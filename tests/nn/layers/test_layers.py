@@ -270,11 +270,11 @@ def test_every_layer_drops_what_it_is_told_to(batch, name):
     network = NETWORKS[name](pooling="mean").eval()
     shapes = []
 
-    def drop(x):
+    def dropout(x):
         shapes.append(x.shape)
         return x
 
-    assert torch.equal(network.atoms(batch, drop), network.atoms(batch))
+    assert torch.equal(network.atoms(batch, dropout), network.atoms(batch))
     assert len(shapes) >= SHARED["n_layers"]
     assert set(shapes) == {(len(batch.atomic_numbers), HIDDEN)}
 
@@ -290,14 +290,16 @@ def test_dropout_of_layers_differs_between_crystals_and_passes(batch, name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_thinned_networks_are_the_same_of_every_batch(batch, name):
+def test_dropout_masks_are_the_same_of_every_batch(batch, name):
     network = NETWORKS[name](pooling="sum", dropout_conv=0.5, gaussian=True).eval()
-    thinned = network.thin(5, seed=3)
-    samples = network.sample(batch, thinned)
+    masks = network.draw_masks(5, seed=3)
+    samples = network.sample(batch, masks)
     assert samples.shape == (len(batch), 5, 4)
-    assert torch.equal(network.sample(batch, thinned), samples)
-    assert torch.equal(network.sample(batch, network.thin(5, seed=3)), samples)
-    assert not torch.allclose(network.sample(batch, network.thin(5, seed=4)), samples)
+    assert torch.equal(network.sample(batch, masks), samples)
+    assert torch.equal(network.sample(batch, network.draw_masks(5, seed=3)), samples)
+    assert not torch.allclose(
+        network.sample(batch, network.draw_masks(5, seed=4)), samples
+    )
     assert (samples.std(1) > 0).any(0).all()
     assert (samples[..., 2:] > 0).all()
 

@@ -50,11 +50,11 @@ def test_atoms_around_a_part_do_not_count():
     x = torch.tensor([[0.0], [2.0], [1e6]])
 
     class Batch:
-        rows = torch.tensor([0, 1, 1], dtype=torch.int32)
+        query_rows = torch.tensor([0, 1, 1], dtype=torch.int32)
         atom_weight = None
 
     found = norm(x, Batch)
-    counted = found[Batch.rows.long()]
+    counted = found[Batch.query_rows.long()]
     torch.testing.assert_close(counted.mean(), torch.tensor(0.0), atol=1e-6, rtol=0)
     torch.testing.assert_close(
         counted.square().mean(), torch.tensor(1.0), atol=1e-3, rtol=0
