@@ -1,7 +1,6 @@
 """Graphs that were built once, on disk."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ..utils._files import write_atomically
 from ._columns import COLUMNS, Columns, State, flatten, unflatten
 from ._settings import GraphSettings
 from ._structures import CrystalArrays
@@ -131,8 +131,7 @@ _DTYPES = {
 def write_state(path: Path, state: State) -> None:
     """Write graphs to `path`, complete or not at all."""
     settings = json.dumps(state.settings and asdict(state.settings))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with write_atomically(path) as part:
         # A mapped column is a memmap over a read-only buffer, which save_file rejects.
         save_file(
             {
@@ -142,9 +141,6 @@ def write_state(path: Path, state: State) -> None:
             part,
             metadata={"format": _FORMAT, "settings": settings},
         )
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def map_state(path: Path) -> State:

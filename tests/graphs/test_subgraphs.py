@@ -1,4 +1,4 @@
-"""Parts of large crystals: all atoms, each once, with all that they hear of."""
+"""Subgraphs of large crystals: each atom once, with its receptive field."""
 
 import numpy as np
 import pytest

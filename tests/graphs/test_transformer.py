@@ -1,4 +1,4 @@
-"""CrystalGraphTransformer: what it takes, refuses, and keeps."""
+"""CrystalGraphTransformer: inputs, errors and cache."""
 
 import re
 import warnings

@@ -1,4 +1,4 @@
-"""The list of networks that every common test of layers runs over."""
+"""Networks that the common tests run over."""
 
 from skcrystal.nn import (
     CGCNN,

@@ -1,4 +1,4 @@
-"""How to find out what a network looks at."""
+"""Probes of the inputs that a network depends on."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Networks compute on merged atoms what they compute on all of them."""
+"""Networks on quotient graphs give the outputs of the full graphs."""
 
 from functools import cache
 

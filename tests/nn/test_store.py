@@ -1,4 +1,4 @@
-"""Batches gathered by us against batches collated by PyTorch Geometric."""
+"""Batches of GraphStore against batches collated by PyTorch Geometric."""
 
 import numpy as np
 import pytest

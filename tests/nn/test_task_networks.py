@@ -1,4 +1,4 @@
-"""Heads of each target's own, and networks of each target's own that are kept alike."""
+"""One head for each target, and one network for each target with soft sharing."""
 
 import numpy as np
 import pytest

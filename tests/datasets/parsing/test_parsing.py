@@ -1,4 +1,4 @@
-"""Crystals out of texts, files and dictionaries, as pymatgen has them."""
+"""Crystals parsed from texts, files and dictionaries, against pymatgen's."""
 
 import gzip
 import json

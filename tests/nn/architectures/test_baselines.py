@@ -1,4 +1,4 @@
-"""Baseline networks against their formulas, edge by edge, and what each can see."""
+"""Baseline networks against their formulas, edge by edge, and receptive fields."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Matrices by distance: no matrix an edge, and the result of one an edge."""
+"""MPNN against NNConv, which has a matrix for each edge."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The published CGCNN on graphs: the numbers of the original, and what is added."""
+"""Published CGCNN against the published equations, and features added here."""
 
 import copy
 

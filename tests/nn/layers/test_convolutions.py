@@ -1,4 +1,4 @@
-"""Convolutions of CGCNN: gated, with one matrix for all neighbours, or deaf to them."""
+"""Convolutions of CGCNN: gated, shared and without neighbours."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Attention over edges with states: against EGATConv written out, and its limits."""
+"""Edge attention against EGATConv written out, and limiting cases."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Edges that hear of their atoms and of each other, against sums written out."""
+"""Edge updates and message passing between edges, against explicit sums."""
 
 from dataclasses import replace
 

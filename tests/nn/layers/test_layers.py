@@ -1,4 +1,4 @@
-"""Our layers against PyTorch Geometric's, their gradients, and weighted rows."""
+"""Layers against PyTorch Geometric's, their gradients, and multiplicities."""
 
 from dataclasses import replace
 

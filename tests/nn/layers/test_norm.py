@@ -1,4 +1,4 @@
-"""Norms of atom features: what counts in them, and what predictions go by."""
+"""Norms of atom features: weights in statistics, and statistics in prediction."""
 
 import numpy as np
 import pytest

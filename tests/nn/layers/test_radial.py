@@ -1,4 +1,4 @@
-"""Functions of distance on a grid: as exact as single precision, and differentiable."""
+"""Interpolation of radial functions on a grid: accuracy and gradients."""
 
 import numpy as np
 import pytest
