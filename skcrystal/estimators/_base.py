@@ -37,12 +37,10 @@ _MANY_ATOMS = 100
 class GNNEstimator(Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
 
-    An architecture adds its parameters and gives `_make_network`; it says by
-    ``_needs_vectors = True`` that its network reads displacement vectors, and by
-    ``_reads_merged = False`` that it says other things of graphs whose equal atoms are
-    merged.
-    Regressors and classifiers say what labels are, and what a network has to give for
-    them.
+    An architecture adds its parameters and gives `_make_network`; it sets
+    ``_needs_vectors = True`` if its network reads displacement vectors, and
+    ``_reads_merged = False`` if outputs would change where equal atoms are merged.
+    Regressors and classifiers give `_make_task`, which reads labels.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = (
@@ -57,7 +55,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         "_training_set",
     )
 
-    # What an architecture gives
+    # Given by an architecture
 
     _needs_vectors: ClassVar[bool] = False  # whether it reads displacement vectors
     _reads_merged: ClassVar[bool] = True  # whether equal atoms may be merged
@@ -71,13 +69,13 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         cutoff : float
             Reach of distance bases in Å.
         **shared
-            What every ``CrystalNetwork`` takes, to be handed on.
+            Parameters of every ``CrystalNetwork``, to be passed on.
         """
 
     def _check_shape_parameters(self) -> None:
-        """Check parameters against each other; most architectures have nothing to."""
+        """Check parameters against each other; by default there is no such check."""
 
-    # What a kind of estimator gives
+    # Given by regressors and classifiers
 
     @abstractmethod
     def _make_task(
@@ -253,7 +251,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _read_graphs(
         self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
     ) -> CrystalGraphs:
-        """Make graphs of the training set, or of a validation set beside it."""
+        """Make graphs of the training set, or of a validation set in the same store."""
         before = trained_on if start is None else start
         settings = None if before is None else before.settings
         graphs = as_graphs(
@@ -388,7 +386,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         return graphs_before(self)
 
     def _trunk_kind(self) -> str:
-        """Name of what makes the trunk, which regressors and others share."""
+        """Name of the class of the architecture, which regressors and classifiers share."""
         return next(
             c for c in type(self).__mro__ if "_make_network" in vars(c)
         ).__name__
