@@ -386,7 +386,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         return graphs_before(self)
 
     def _trunk_kind(self) -> str:
-        """Name of the class of the architecture, which regressors and classifiers share."""
+        """Name of the class that an architecture's regressor and classifier share."""
         return next(
             c for c in type(self).__mro__ if "_make_network" in vars(c)
         ).__name__
