@@ -194,7 +194,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         return tags
 
     def _make_task(
-        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+        self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
     ) -> tuple[ClassificationTask, Targets]:
         return ClassificationTask.read(
             y,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from ..nn import NORMS
+from ..nn.layers._norm import NORMS
 from ..utils._bases import BaseEstimator
 from ..utils._declared import Declaring
 from ..utils._validation import Interval, StrOptions
@@ -193,11 +193,3 @@ class SharedParameters(Declaring, BaseEstimator):
     callbacks: list | None = None
     random_state: Any = None
     verbose: int = 0
-
-    def _get_architecture(self) -> dict[str, Any]:
-        """Parameters that define the network."""
-        return {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in self._training_parameters
-        }

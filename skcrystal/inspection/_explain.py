@@ -19,12 +19,12 @@ from ..estimators.targets._targets import column_of
 from ..nn import GraphBatch
 from ._algorithms import MaskGradients, SteadyGNNExplainer
 from ._explanation import CrystalExplanation
-from ._masked import FadingNetwork, MaskedNetwork
+from ._masked import MaskedNetwork, ScaledNetwork
 from ._neighborhood import Neighborhood, images_of
 
 _N_STEPS = {"integrated_gradients": 50, "gradient": None, "gnn_explainer": 200}
 # Not zero: where edges share out attention, there is a limit but no value.
-_FAINT = 1e-6
+_NEAR_ZERO = 1e-6
 
 
 def explain(
@@ -152,7 +152,7 @@ def _explain_one(
     algorithm: ExplainerAlgorithm,
 ) -> _Found:
     """Explain the prediction of one network."""
-    network, batch = FadingNetwork(model.net_.module_), around.batch(model)
+    network, batch = ScaledNetwork(model.net_.module_), around.batch(model)
     n_sites = int(around.graphs.n_sites[0])
     read = _reader(model, column, n_sites)
     ends = _ends(network, batch, read)
@@ -184,12 +184,12 @@ def _explain_one(
 
 @torch.no_grad()
 def _ends(
-    network: FadingNetwork, batch: GraphBatch, read: Callable[[Tensor], Tensor]
+    network: ScaledNetwork, batch: GraphBatch, read: Callable[[Tensor], Tensor]
 ) -> list[float]:
     """The prediction as it is, without edges, and without elements."""
     atoms = torch.ones(len(batch.atomic_numbers), 1, device=batch.target.device)
     edges = torch.ones(len(batch.target), device=batch.target.device)
-    masks = (atoms, edges), (atoms, _FAINT * edges), (0 * atoms, edges)
+    masks = (atoms, edges), (atoms, _NEAR_ZERO * edges), (0 * atoms, edges)
     return [read(network(batch, *pair)).item() for pair in masks]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ._batch import GraphBatch
 
-# What a batch takes of each column: the rows of its atoms, edges or distances
+# Owner of the rows of each column in a batch: atom, edge or distance
 _ROWS = {
     "atomic_numbers": "atom",
     "atom_multiplicity": "atom",
@@ -37,8 +37,8 @@ _EDGES_ELSEWHERE = 400_000
 class GraphStore:
     """Columns of many graphs on one device, from which batches are gathered.
 
-    On the CPU nothing is copied: columns that are mapped from a file stay there, and
-    only the rows of a batch are read.
+    On the CPU columns are not copied: if mapped from a file, they stay there, and only
+    the rows of a batch are read.
 
     Parameters
     ----------
@@ -69,9 +69,8 @@ class GraphStore:
         device: str | torch.device = "cpu",
     ) -> None:
         self.device = torch.device(device)
-        # All that says how large a batch will be stays on the host, which then plans
-        # batches without asking the device. First row and number of rows of each
-        # crystal, for atoms, edges and distances:
+        # Sizes of batches are computed on the host, without waiting for the device.
+        # First row and number of rows of each crystal, for atoms, edges and distances:
         of_kinds = [atom_ptr, edge_ptr[atom_ptr], distance_ptr]
         if site_ptr is not None:
             of_kinds.append(site_ptr)
@@ -134,7 +133,7 @@ class GraphStore:
         counts = self._counts.take(rows, axis=1)
         ends = counts.cumsum(1)
         begins = ends - counts
-        # What to add to a row of the batch to get its row here
+        # Offset from a row of the batch to its row here
         shifts = (self._starts.take(rows, axis=1) - begins).astype(self._row_dtype)
         row = {
             kind: self._rows(*of_kind)
@@ -218,8 +217,7 @@ class GraphStore:
         if array.flags.writeable:
             tensor = torch.from_numpy(array)
         else:
-            # Columns are read-only. Nothing here writes to them, but torch, which
-            # cannot know, would warn.
+            # Columns are read-only and never written, but torch would warn.
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "The given NumPy array is not")
                 tensor = torch.from_numpy(np.asarray(array))
@@ -239,7 +237,7 @@ class GraphStore:
         return repeated.add_(torch.arange(n, dtype=repeated.dtype, device=self.device))
 
     def _repeat(self, values: NDArray, counts: NDArray) -> Tensor:
-        """Repeat each of `values` as often as `counts` says."""
+        """Each of `values`, repeated `counts` times."""
         if self.device.type == "cpu":
             # torch's would start all threads for any number of rows, and wait for
             # each of them where other work keeps the cores busy.
@@ -269,7 +267,7 @@ def _weights(taken: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _renumbered(indices: list[NDArray], counts: NDArray) -> NDArray[np.int32]:
-    """Join what counts rows of parts, each of which has some, to count those of all."""
+    """Indices of rows of parts, joined and shifted to rows of the whole."""
     starts = np.cumsum(counts) - counts
     shifted = [index + start for index, start in zip(indices, starts, strict=True)]
     return np.concatenate(shifted).astype(np.int32)

@@ -116,6 +116,7 @@ def test_bad_crystals_are_refused_by_number(salt, bad, error, message, n_jobs):
         CrystalGraphTransformer(n_jobs=n_jobs).transform([salt, salt, bad(), salt])
 
 
+@pytest.mark.slow
 def test_number_of_a_bad_crystal_survives_chunks_and_workers(salt):
     far = Structure(Lattice.cubic(20), ["Xe"], [[0, 0, 0]])
     with pytest.raises(ValueError, match=r"X\[523\] \(Xe1\): sites \[0\]"):
@@ -220,6 +221,7 @@ def test_grid_search_builds_each_graph_once(tmp_path, prototypes, count_builds):
     assert len(count_builds) == 2 * len(X)
 
 
+@pytest.mark.slow
 def test_cache_serves_two_processes(tmp_path, prototypes):
     X = prototypes.data[:600]
     plain = CrystalGraphTransformer().transform(X)

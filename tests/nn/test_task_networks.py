@@ -5,7 +5,8 @@ import pytest
 import torch
 from networks import BASIS, CUTOFF, HIDDEN
 
-from skcrystal.nn import CGCNN, GraphStore, TaskHeads, TaskNetworks
+from skcrystal.nn import CGCNN, GraphStore, TaskNetworks
+from skcrystal.nn._head import TaskHeads
 
 OUTPUTS = {"dropout": 0.0, "pooling": "mean"}
 

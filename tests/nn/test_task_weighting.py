@@ -1,4 +1,4 @@
-"""How several targets are weighed against each other while they are learned."""
+"""Weighting of several targets in the loss."""
 
 import math
 
@@ -7,8 +7,12 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch.distributions import Laplace, Normal
 
-from skcrystal.nn import DynamicWeightAverage, MaskedLoss, UncertaintyWeighting
-from skcrystal.nn._loss import POINTWISE_LOSSES
+from skcrystal.nn import MaskedLoss
+from skcrystal.nn._loss import (
+    POINTWISE_LOSSES,
+    DynamicWeightAverage,
+    UncertaintyWeighting,
+)
 
 POSITIVE = st.floats(0.1, 10)
 

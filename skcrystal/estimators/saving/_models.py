@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ...graphs import CrystalGraphTransformer
-from ...nn import PublishedCGCNN, PublishedSizes
+from ...nn import PublishedCGCNN
+from ...nn.architectures._published_cgcnn import PublishedSizes
 from ...utils._random import GENERATORS_LOCK
 from ...utils._validation import validate_params_of
 from .._pipelines import is_graph_network, separate

@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
-from ...nn import DynamicWeightAverage, TaskWeighting, UncertaintyWeighting
-from ...nn._loss import POINTWISE_LOSSES
+from ...nn._loss import (
+    POINTWISE_LOSSES,
+    DynamicWeightAverage,
+    TaskWeighting,
+    UncertaintyWeighting,
+)
 from ._targets import column_of
 
 

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 
-from ...nn import measure_norms
+from ...nn.layers._norm import measure_norms
 
 
 class MeasureNorms(Callback):

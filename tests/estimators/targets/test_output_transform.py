@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from models import MODELS, transformer_for
+from models import REPRESENTATIVES, name_of, transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -66,7 +66,7 @@ def outputs(model, graphs):
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize("estimator", MODELS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("estimator", REPRESENTATIVES, ids=name_of)
 def test_predictions_are_never_negative(estimator, small, y):
     graphs = transformer_for(estimator).transform(small[0])
     model = clone(estimator).set_params(output_transform=LINKS, max_epochs=20, lr=0.03)

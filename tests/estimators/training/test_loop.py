@@ -219,6 +219,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_training_from_a_file_larger_than_memory(tmp_path, small):
     graphs = CrystalGraphTransformer(cutoff=8.0, reduce=None).transform(small[0])

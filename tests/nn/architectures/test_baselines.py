@@ -14,15 +14,8 @@ from torch_geometric.nn import GCNConv
 from torch_geometric.utils import scatter
 
 from skcrystal import CrystalGraphTransformer, EGATRegressor
-from skcrystal.nn import (
-    EGNN,
-    GCN,
-    EdgeGCN,
-    EquivariantLayer,
-    GraphStore,
-    LocalMLP,
-    cosine_cutoff,
-)
+from skcrystal.nn import EGNN, GCN, EdgeGCN, GraphStore, LocalMLP, cosine_cutoff
+from skcrystal.nn.architectures._egnn import EquivariantLayer
 
 SEEDS = st.integers(0, 2**16)
 

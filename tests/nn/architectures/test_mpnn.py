@@ -12,12 +12,12 @@ from torch_geometric.nn import NNConv
 
 from skcrystal.nn import (
     MPNN,
-    EdgeNetwork,
     GaussianBasis,
     cosine_cutoff,
     gather_distances,
     neighbor_sum,
 )
+from skcrystal.nn.architectures._mpnn import EdgeNetwork
 from skcrystal.nn.layers._padding import pad_edges
 
 

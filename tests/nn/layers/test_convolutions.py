@@ -11,15 +11,11 @@ from networks import BASIS, CUTOFF, HIDDEN, SHARED
 from pymatgen.core import Element, Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.nn import (
-    CGCNN,
+from skcrystal.nn import CGCNN, GaussianBasis, GraphStore, cosine_cutoff, radial_grid
+from skcrystal.nn.layers._convolutions import (
     CONVOLUTIONS,
-    GaussianBasis,
-    GraphStore,
     SelfConvolution,
     SharedConvolution,
-    cosine_cutoff,
-    radial_grid,
 )
 
 

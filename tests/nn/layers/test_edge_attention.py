@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from torch_geometric.utils import scatter, softmax
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.nn import EdgeAttentionLayer, GraphStore, edge_attention_sum
+from skcrystal.nn import GraphStore
 from skcrystal.nn.architectures._egat import heads_of_layers
+from skcrystal.nn.layers._edge_attention import EdgeAttentionLayer, edge_attention_sum
 
 EDGE = 4
 

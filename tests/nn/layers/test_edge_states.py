@@ -12,13 +12,12 @@ from pymatgen.core import Lattice, Structure
 from torch.nn import functional as F
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.nn import (
+from skcrystal.nn import GraphBatch, GraphStore
+from skcrystal.nn.architectures._angular_cogn import EdgeToEdge
+from skcrystal.nn.architectures._cogn import EdgeBlock
+from skcrystal.nn.layers._angles import (
     L_MAX,
     Directions,
-    EdgeBlock,
-    EdgeToEdge,
-    GraphBatch,
-    GraphStore,
     angle_sum,
     spherical_harmonics,
 )

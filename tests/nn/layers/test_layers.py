@@ -13,12 +13,8 @@ from torch_geometric.nn.models.schnet import GaussianSmearing, InteractionBlock
 
 from skcrystal import CrystalGraphTransformer
 from skcrystal.nn import (
-    EdgeAttention,
-    GatedConvolution,
     GaussianBasis,
     GraphStore,
-    Interaction,
-    NormalizedConvolution,
     attention_sum,
     cosine_cutoff,
     filtered_sum,
@@ -28,10 +24,13 @@ from skcrystal.nn import (
     gather_targets,
     neighbor_sum,
     segment_sum,
-    softmax_over_neighbors,
 )
 from skcrystal.nn._network import mean_over_atoms
-from skcrystal.nn.architectures._gcn import normalized_weights
+from skcrystal.nn.architectures._gcn import NormalizedConvolution, normalized_weights
+from skcrystal.nn.architectures._megnet import EdgeAttention
+from skcrystal.nn.architectures._schnet import Interaction
+from skcrystal.nn.layers._attention import softmax_over_neighbors
+from skcrystal.nn.layers._convolutions import GatedConvolution
 from skcrystal.nn.layers._edge_states import gated_edge_sum
 
 

@@ -7,7 +7,8 @@ from pymatgen.core import Lattice, Structure
 from torch import nn
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.nn import CGCNN, AtomBatchNorm, GraphStore, make_norm, measure_norms
+from skcrystal.nn import CGCNN, GraphStore
+from skcrystal.nn.layers._norm import AtomBatchNorm, make_norm, measure_norms
 
 SHARED = {"hidden_dim": 8, "n_targets": 1, "dropout": 0.0, "n_layers": 2}
 
