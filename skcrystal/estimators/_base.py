@@ -38,10 +38,10 @@ _MANY_ATOMS = 100
 class GNNEstimator(Saving, SharedParameters, ABC):
     """Base of all graph network estimators, with the training.
 
-    An architecture adds its parameters and `_make_network`; ``_needs_vectors = True``
-    if its network reads displacement vectors, and ``_reads_merged = False`` if its
-    outputs change when equal atoms are merged. Regressors and classifiers add the task:
-    labels, and the outputs of the network for them.
+    An architecture adds its parameters and gives `_make_network`; it sets
+    ``_needs_vectors = True`` if its network reads displacement vectors, and
+    ``_reads_merged = False`` if outputs would change where equal atoms are merged.
+    Regressors and classifiers give `_make_task`, which reads labels.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = (
@@ -56,7 +56,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         "_training_set",
     )
 
-    # Overridden by architectures
+    # Given by an architecture
 
     _needs_vectors: ClassVar[bool] = False  # whether it reads displacement vectors
     _reads_merged: ClassVar[bool] = True  # whether equal atoms may be merged
@@ -74,9 +74,9 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """
 
     def _check_shape_parameters(self) -> None:
-        """Check parameters against each other; none by default."""
+        """Check parameters against each other; by default there is no such check."""
 
-    # Overridden by regressors and classifiers
+    # Given by regressors and classifiers
 
     @abstractmethod
     def _make_task(
@@ -253,7 +253,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _read_graphs(
         self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
     ) -> CrystalGraphs:
-        """Graphs of the training set, or of its validation set."""
+        """Make graphs of the training set, or of a validation set in the same store."""
         before = trained_on if start is None else start
         settings = None if before is None else before.settings
         graphs = as_graphs(
@@ -396,7 +396,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         return graphs_before(self)
 
     def _trunk_kind(self) -> str:
-        """Name of the class that makes the trunk, for regressors and classifiers."""
+        """Name of the class that an architecture's regressor and classifier share."""
         return next(
             c for c in type(self).__mro__ if "_make_network" in vars(c)
         ).__name__
