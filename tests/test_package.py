@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from import_graph import find_circle, read_imports
 
 import skcrystal
 
@@ -28,27 +29,131 @@ def test_import_prints_and_writes_nothing(tmp_path):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(
-    ("package", "forbidden"),
-    [
-        ("graphs", ("nn", "estimators", "datasets")),
-        ("nn", ("graphs", "estimators", "datasets", "sklearn", "skorch")),
-        ("datasets", ("nn", "estimators", "torch")),
-        ("model_selection", ("nn", "estimators", "datasets", "uncertainty", "active")),
-        ("estimators", ("uncertainty", "active")),
-        ("uncertainty", ("active", "inspection")),
-        ("inspection", ("active", "pretrained")),
-        ("utils", ("graphs", "nn", "estimators", "uncertainty", "active")),
-    ],
-)
-def test_imports_point_one_way(package, forbidden):
-    for path in Path(skcrystal.__file__).parent.joinpath(package).glob("*.py"):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            words = line.split()
-            if words[:1] not in (["from"], ["import"]):
-                continue
-            module = words[1].lstrip(".").partition(".")[0]
-            assert module not in forbidden, f"{path.name}: {line}"
+# Packages, and within some of them modules and folders, each of which imports only
+# those before it.
+ORDER = {
+    "": """
+        _version utils graphs nn datasets model_selection estimators uncertainty
+        inspection active pretrained _cli __main__
+        """,
+    "nn": """
+        _batch _dropout layers _head _loss _store _network _task_networks architectures
+        """,
+    "estimators": """
+        _parameters _graph_inputs targets training _predictive _pipelines _inference
+        saving _ensemble _augmented _warm_start _base _regressor _classifier
+        architectures
+        """,
+    "active": "_oracles strategies _query _learner campaign _compare _plots _plot_labels",
+    "datasets": """
+        _download _json_stream _safe_pickle _labels _bunch parsing cleaning
+        materials_project _pbe_prototypes _table _cif_folder _cgcnn_checkpoints _jarvis
+        _matbench _metallic_glass
+        """,
+}
+# Networks know nothing of crystals, and readers of files nothing of networks.
+FORBIDDEN = {
+    "nn": {
+        "skcrystal.graphs",
+        "sklearn",
+        "skorch",
+        "pandas",
+        "pymatgen.core.structure",
+    },
+    "graphs": {"skcrystal.nn", "skorch"},
+    "datasets": {"skcrystal.nn", "torch"},
+    "model_selection": {"skcrystal.datasets", "torch"},
+    "utils": {"torch", "pymatgen.core.structure"},
+}
+OPTIONAL = "not installed for everyone"
+LATE = "takes long to import, and few calls need it"
+# Modules that may be imported inside functions, and why
+IN_FUNCTIONS = {
+    "accelerate": OPTIONAL,
+    "ase": OPTIONAL,
+    "gudhi": OPTIONAL,
+    "matplotlib": OPTIONAL,
+    "mpl_toolkits": OPTIONAL,
+    "mp_api": OPTIONAL,
+    "skcrystal.inspection._picture": "needs matplotlib",
+    "fcntl": "not on Windows",
+    "pooch": LATE,
+    "pymatgen": LATE,
+    "torch": LATE,
+    "torch_geometric": LATE,
+    "skcrystal.pretrained._files": LATE,
+}
+
+
+@pytest.fixture(scope="module")
+def imports():
+    return read_imports(Path(skcrystal.__file__).parent)
+
+
+def test_no_module_imports_itself_in_a_circle(imports):
+    edges = {}
+    for found in imports:
+        if not found.for_types:
+            edges.setdefault(found.module, set()).add(found.target)
+    assert find_circle(edges) == []
+
+
+def test_imports_in_functions_have_a_reason(imports):
+    inside = {found for found in imports if found.in_function and not found.for_types}
+    names = {
+        found: found.target
+        if found.target in IN_FUNCTIONS
+        else found.target.split(".")[0]
+        for found in inside
+    }
+    assert [found for found, name in names.items() if name not in IN_FUNCTIONS] == []
+    # A reason that is no longer needed is to be struck.
+    assert set(IN_FUNCTIONS) == set(names.values())
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_point_one_way(imports, package):
+    place = f"skcrystal.{package}".rstrip(".") + "."
+    order = ORDER[package].split()
+
+    def rank(module):
+        return order.index(module.removeprefix(place).split(".")[0])
+
+    within = {
+        (found.module, found.target)
+        for found in imports
+        if found.module.startswith(place) and found.target.startswith(place)
+        if not found.for_types
+    }
+    assert within
+    assert [pair for pair in within if rank(pair[0]) < rank(pair[1])] == []
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_packages_keep_to_their_subject(imports, package):
+    wrong = [
+        found
+        for found in imports
+        if f"{found.module}.".startswith(f"skcrystal.{package}.")
+        and not found.for_types
+        and any(f"{found.target}.".startswith(f"{n}.") for n in FORBIDDEN[package])
+    ]
+    assert wrong == []
+
+
+def test_no_folder_is_too_full_to_find_ones_way():
+    root = Path(skcrystal.__file__).parents[1]
+    folders = [
+        p
+        for top in ("skcrystal", "tests", "benchmarks")
+        for p in (root / top).rglob("*")
+    ]
+    counts = {
+        str(path.relative_to(root)): len(list(path.glob("*.py")))
+        for path in [root / "skcrystal", *folders]
+        if path.is_dir()
+    }
+    assert {name: n for name, n in counts.items() if n > 20} == {}
 
 
 def test_wheel_holds_code_data_and_type_marker(tmp_path):

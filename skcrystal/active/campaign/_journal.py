@@ -9,6 +9,8 @@ from typing import Any, TextIO
 
 import pandas as pd
 
+from ...utils._files import write_atomically
+
 VERSION = 1
 
 
@@ -66,13 +68,13 @@ class Journal:
         """Write a table beside the journal, whole or not at all."""
         if self._file is None:
             return
-        path = self.folder / name
-        partial = path.with_name(name + ".partial")
-        with open(partial, "w", encoding="utf-8", newline="") as file:
+        with (
+            write_atomically(self.folder / name) as part,
+            open(part, "w", encoding="utf-8", newline="") as file,
+        ):
             frame.to_csv(file, index=False)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
 
     def close(self) -> None:
         """Let go of the file, and of its lock."""

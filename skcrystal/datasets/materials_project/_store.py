@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pymatgen.core import Structure
+
+from ...utils._files import write_atomically
 
 _DAMAGE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError)
 
@@ -67,13 +68,8 @@ class Store:
 
     def _write(self, name: str, content: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{name}.{os.getpid()}.part"
-        try:
+        with write_atomically(self.folder / name) as part:
             part.write_bytes(content)
-            os.replace(part, self.folder / name)
-        except OSError:  # a full disk, which the part written would keep full
-            part.unlink(missing_ok=True)
-            raise
 
 
 def chunks(plan: Mapping[str, Any]) -> list[list[str]]:

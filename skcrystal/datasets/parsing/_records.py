@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Element, Structure
 
+from ...utils._files import write_atomically
 from .._bunch import reduced_formula
 from ._packed import pack_arrays, unpack
 from ._text import parse_dict
@@ -88,12 +88,10 @@ def cached_arrays(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass  # not there, or damaged
     arrays = read()
-    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.npz")
     try:
-        np.savez(unfinished, allow_pickle=False, stamp=np.array(stamp), **arrays)
-        unfinished.replace(path)
+        with write_atomically(path) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, stamp=np.array(stamp), **arrays)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         warnings.warn(
             f"Crystals cannot be cached in {path} ({error}): the next call will parse "
             "them again.",
