@@ -34,7 +34,7 @@ demo: $(STAMP)
 
 # Two at a time: most tests keep to one thread.
 test: $(STAMP)
-	$(RUN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(RUN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(RUN)/ruff check .

@@ -18,11 +18,7 @@ from time import perf_counter
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
-from optuna.distributions import (
-    CategoricalDistribution as Choice,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna import distributions
 from optuna_integration import OptunaSearchCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -67,10 +63,10 @@ print(f"grid: 6 points in {perf_counter() - start:.0f} s, best {-grid.best_score
 # optuna samples ranges, guided by earlier trials. Of the trials here the first ten are
 # random; use a hundred in practice.
 space = {
-    cutoff: Choice([5.0, 7.0]),
-    lr: FloatDistribution(1e-3, 3e-2, log=True),
-    width: IntDistribution(32, 96, step=32),
-    layers: IntDistribution(1, 4),
+    cutoff: distributions.CategoricalDistribution([5.0, 7.0]),
+    lr: distributions.FloatDistribution(1e-3, 3e-2, log=True),
+    width: distributions.IntDistribution(32, 96, step=32),
+    layers: distributions.IntDistribution(1, 4),
 }
 sampler = optuna.samplers.TPESampler(seed=0)
 study = optuna.create_study(direction="maximize", sampler=sampler)

@@ -62,8 +62,7 @@ def convolve(site):
 
 
 by_hand = np.array([convolve(site) for site in salt])
-pointers = {k: getattr(graph, k) for k in ("atom_ptr", "edge_ptr", "distance_ptr")}
-batch = GraphStore(graph.columns(), **pointers).gather(np.array([0]))
+batch = GraphStore.of(graph).gather(np.array([0]))
 bond = network.basis(batch.distances)
 envelope = cosine_cutoff(batch.distance, cutoff)
 atoms = network.elements(batch.atomic_numbers)

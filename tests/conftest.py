@@ -1,6 +1,8 @@
 """What many tests share."""
 
 import os
+import time
+from collections import Counter
 from numbers import Integral
 from pathlib import Path
 
@@ -39,14 +41,40 @@ from skcrystal.datasets import load_pbe_prototypes  # noqa: E402
 torch.set_num_threads(int(os.environ.get("SKCRYSTAL_TEST_THREADS", "1")))
 
 
-def pytest_collection_modifyitems(items):
-    """With several workers, keep the tests of a file together, as fixtures are shared.
+# Most seconds of CPU time that a test may take unless it is marked as slow; 0 for no
+# limit, as on a machine that is slow itself.
+MOST_SECONDS = float(os.environ.get("SKCRYSTAL_TEST_SECONDS", "5"))
 
-    Examples share none, and take long.
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """With several workers, start with files of many slow tests, then of many tests.
+
+    A worker runs whole files (``--dist loadfile``), as their fixtures are shared; with
+    the longest first, workers end at about the same time.
     """
-    for item in items:
-        if item.path.name != "test_examples.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    if hasattr(config, "workerinput"):
+        sizes = Counter(item.path for item in items)
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: (-slow[item.path], -sizes[item.path]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that takes long, fixtures apart: some are shared by many tests.
+
+    Time of this process alone: workers may outlive the test that started them.
+    """
+    before = time.process_time()
+    result = yield
+    taken = time.process_time() - before
+    if MOST_SECONDS and taken > MOST_SECONDS and not item.get_closest_marker("slow"):
+        pytest.fail(
+            f"took {taken:.1f} s of CPU time, more than {MOST_SECONDS:g}: make it "
+            "smaller, or mark it with pytest.mark.slow",
+            pytrace=False,
+        )
+    return result
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from skcrystal.active import compare_strategies, max_std, random_sampling
 from skcrystal.graphs import _transformer as transformer_module
 
 pytestmark = [
+    pytest.mark.slow,
     # Folds lack an element of the others.
     pytest.mark.filterwarnings("ignore:X holds elements that the model was not"),
     # Dask says so of a slow disk, and loses nothing.

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from import_graph import find_circle, read_imports
+from import_graph import circles, imports_of
 
 import skcrystal
 
@@ -29,131 +29,179 @@ def test_import_prints_and_writes_nothing(tmp_path):
     assert done.stderr == ""
 
 
-# Packages, and within some of them modules and folders, each of which imports only
-# those before it.
-ORDER = {
-    "": """
-        _version utils graphs nn datasets model_selection estimators uncertainty
-        inspection active pretrained _cli __main__
-        """,
-    "nn": """
-        _batch _dropout layers _head _loss _store _network _task_networks architectures
-        """,
-    "estimators": """
-        _parameters _graph_inputs targets training _predictive _pipelines _inference
-        saving _ensemble _augmented _warm_start _base _regressor _classifier
-        architectures
-        """,
-    "active": "_oracles strategies _query _learner campaign _compare _plots _plot_labels",
-    "datasets": """
-        _download _json_stream _safe_pickle _labels _bunch parsing cleaning
-        materials_project _pbe_prototypes _table _cif_folder _cgcnn_checkpoints _jarvis
-        _matbench _metallic_glass
-        """,
-}
-# Networks know nothing of crystals, and readers of files nothing of networks.
-FORBIDDEN = {
-    "nn": {
-        "skcrystal.graphs",
-        "sklearn",
-        "skorch",
-        "pandas",
-        "pymatgen.core.structure",
-    },
-    "graphs": {"skcrystal.nn", "skorch"},
-    "datasets": {"skcrystal.nn", "torch"},
-    "model_selection": {"skcrystal.datasets", "torch"},
-    "utils": {"torch", "pymatgen.core.structure"},
-}
-OPTIONAL = "not installed for everyone"
-LATE = "takes long to import, and few calls need it"
-# Modules that may be imported inside functions, and why
-IN_FUNCTIONS = {
-    "accelerate": OPTIONAL,
-    "ase": OPTIONAL,
-    "gudhi": OPTIONAL,
-    "matplotlib": OPTIONAL,
-    "mpl_toolkits": OPTIONAL,
-    "mp_api": OPTIONAL,
-    "skcrystal.inspection._picture": "needs matplotlib",
-    "fcntl": "not on Windows",
-    "pooch": LATE,
-    "pymatgen": LATE,
-    "torch": LATE,
-    "torch_geometric": LATE,
-    "skcrystal.pretrained._files": LATE,
+PACKAGE = Path(skcrystal.__file__).parent
+IMPORTS = imports_of(PACKAGE)
+
+# Folders and modules, the lower ones first: each imports from rows above its own, and
+# from itself, but not from others of its row. The longest name that fits counts.
+ORDER = [
+    ("_version",),
+    ("utils",),
+    ("graphs",),
+    ("datasets._bunch",),
+    ("datasets.parsing",),
+    ("datasets", "datasets.cleaning", "datasets.materials_project"),
+    ("model_selection",),
+    ("nn._batch", "nn._dropout"),
+    ("nn.layers",),
+    ("nn",),
+    ("nn.architectures",),
+    ("estimators._parameters", "estimators._graph_inputs", "estimators.targets"),
+    ("estimators.training", "estimators._predictive", "estimators._pipelines"),
+    ("estimators.saving", "estimators._inference"),
+    ("estimators._ensemble", "estimators._augmented", "estimators._warm_start"),
+    ("estimators._base",),
+    ("estimators._regressor", "estimators._classifier"),
+    ("estimators.architectures",),
+    ("estimators",),
+    ("uncertainty", "inspection", "pretrained"),
+    ("active.strategies",),
+    ("active",),
+    ("active.campaign",),
+    ("active._compare",),
+    ("_cli",),
+    ("__main__",),
+    ("",),
+]
+
+# Beyond the order: what a package can be used without.
+WITHOUT = {
+    "graphs": ("torch", "torch_geometric"),
+    "nn": ("skcrystal.graphs", "skcrystal.datasets", "sklearn", "skorch"),
+    "datasets": ("torch",),
+    "model_selection": ("torch", "skcrystal.datasets"),
+    "estimators": ("skcrystal.datasets", "skcrystal.model_selection"),
 }
 
+# What functions may import, and why not their module.
+IMPORTED_WITHIN = {
+    "accelerate": "optional",
+    "ase": "optional",
+    "fcntl": "not on every platform",
+    "gudhi": "optional",
+    "matplotlib": "optional",
+    "mp_api": "optional",
+    "mpl_toolkits": "optional, comes with matplotlib",
+    "pooch": "import time",
+    "pymatgen": "import time",
+    "skcrystal.pretrained": "import time: the command line answers without torch",
+    "torch": "import time",
+    "torch_geometric": "import time",
+}
 
-@pytest.fixture(scope="module")
-def imports():
-    return read_imports(Path(skcrystal.__file__).parent)
-
-
-def test_no_module_imports_itself_in_a_circle(imports):
-    edges = {}
-    for found in imports:
-        if not found.for_types:
-            edges.setdefault(found.module, set()).add(found.target)
-    assert find_circle(edges) == []
-
-
-def test_imports_in_functions_have_a_reason(imports):
-    inside = {found for found in imports if found.in_function and not found.for_types}
-    names = {
-        found: found.target
-        if found.target in IN_FUNCTIONS
-        else found.target.split(".")[0]
-        for found in inside
-    }
-    assert [found for found, name in names.items() if name not in IN_FUNCTIONS] == []
-    # A reason that is no longer needed is to be struck.
-    assert set(IN_FUNCTIONS) == set(names.values())
+# Not yet in order.
+OWED = {
+    ("skcrystal.estimators.training._devices", "skcrystal.estimators.training._net"),
+    ("skcrystal.estimators.training._devices", "skorch.hf"),
+}
 
 
-@pytest.mark.parametrize("package", ORDER)
-def test_imports_point_one_way(imports, package):
-    place = f"skcrystal.{package}".rstrip(".") + "."
-    order = ORDER[package].split()
-
-    def rank(module):
-        return order.index(module.removeprefix(place).split(".")[0])
-
-    within = {
-        (found.module, found.target)
-        for found in imports
-        if found.module.startswith(place) and found.target.startswith(place)
-        if not found.for_types
-    }
-    assert within
-    assert [pair for pair in within if rank(pair[0]) < rank(pair[1])] == []
+def owed(edge):
+    return (edge.source, edge.target) in OWED
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_packages_keep_to_their_subject(imports, package):
+def starts(module, name):
+    return f"{module}.".startswith(f"{name}.")
+
+
+def place(module):
+    """Row and name of a module in the order."""
+    inner = module.partition(".")[2]
+    rows = [(i, name) for i, row in enumerate(ORDER) for name in row]
+    fits = [(i, name) for i, name in rows if not name or starts(inner, name)]
+    return max(fits, key=lambda fit: len(fit[1]))
+
+
+def test_no_modules_import_each_other():
+    own = [e for e in IMPORTS if starts(e.target, "skcrystal") and not owed(e)]
+    assert len(own) > 500  # the imports were found
+    assert circles(own) == []
+
+
+def test_imports_follow_the_order_of_folders():
+    wrong = []
+    for edge in IMPORTS:
+        if not starts(edge.target, "skcrystal"):
+            continue
+        (row, name), (below, other) = place(edge.source), place(edge.target)
+        if name != other and below >= row:
+            wrong.append(f"{edge.source} imports {edge.target}")
+    assert wrong == []
+
+
+def test_every_folder_of_the_order_exists():
+    for name in (name for row in ORDER for name in row):
+        path = PACKAGE.joinpath(*name.split("."))
+        assert path.is_dir() or path.with_suffix(".py").is_file(), name
+
+
+@pytest.mark.parametrize("package", WITHOUT)
+def test_packages_import_without(package):
     wrong = [
-        found
-        for found in imports
-        if f"{found.module}.".startswith(f"skcrystal.{package}.")
-        and not found.for_types
-        and any(f"{found.target}.".startswith(f"{n}.") for n in FORBIDDEN[package])
+        f"{edge.source} imports {edge.target}"
+        for edge in IMPORTS
+        if starts(edge.source, f"skcrystal.{package}") and not edge.within
+        if any(starts(edge.target, name) for name in WITHOUT[package])
     ]
     assert wrong == []
 
 
-def test_no_folder_is_too_full_to_find_ones_way():
-    root = Path(skcrystal.__file__).parents[1]
-    folders = [
-        p
-        for top in ("skcrystal", "tests", "benchmarks")
-        for p in (root / top).rglob("*")
+def test_functions_import_only_with_a_reason():
+    within = [edge for edge in IMPORTS if edge.within and not owed(edge)]
+    without_reason = [
+        f"{edge.source} imports {edge.target}"
+        for edge in within
+        if not any(starts(edge.target, name) for name in IMPORTED_WITHIN)
     ]
-    counts = {
-        str(path.relative_to(root)): len(list(path.glob("*.py")))
-        for path in [root / "skcrystal", *folders]
-        if path.is_dir()
+    assert without_reason == []
+    not_needed = [
+        name
+        for name in IMPORTED_WITHIN
+        if not any(starts(edge.target, name) for edge in within)
+    ]
+    assert not_needed == []
+
+
+def test_import_graph_sees_every_form_of_import(tmp_path):
+    package = tmp_path / "p"
+    (package / "low").mkdir(parents=True)
+    for name, text in {
+        "__init__.py": "",
+        "low/__init__.py": "",
+        "low/__init__.pyi": "from ._lazy import Lazy as Lazy",
+        "low/_lazy.py": "import p.user",
+        "low/other.py": "from .. import user",
+        "user.py": """
+from typing import TYPE_CHECKING
+from .low import Lazy, other
+if TYPE_CHECKING:
+    from . import typed
+def function():
+    from p import typed
+""",
+        "typed.py": "",
+    }.items():
+        (package / name).write_text(text)
+    found = imports_of(package)
+    assert set(found) == {
+        ("p.low._lazy", "p.user", False),
+        ("p.low.other", "p.user", False),
+        ("p.user", "p.low._lazy", False),
+        ("p.user", "p.low.other", False),
+        ("p.user", "typing", False),
+        ("p.user", "p.typed", True),
     }
-    assert {name: n for name, n in counts.items() if n > 20} == {}
+    assert circles(found) == [["p.low._lazy", "p.low.other", "p.user"]]
+
+
+@pytest.mark.parametrize("top", ["skcrystal", "tests", "benchmarks"])
+def test_no_folder_has_more_than_twenty_modules(top):
+    folder = PACKAGE.parent / top
+    if not folder.is_dir():
+        pytest.skip(f"an installed package has no folder {top}")
+    places = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    counts = {str(path): len(list(path.glob("*.py"))) for path in places}
+    assert {path: n for path, n in counts.items() if n > 20} == {}
 
 
 def test_wheel_holds_code_data_and_type_marker(tmp_path):

@@ -11,6 +11,7 @@ from skcrystal._cli import main
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PAGE.exists(), reason="an installed package has no docs")
 def test_every_block_runs_and_does_what_the_text_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

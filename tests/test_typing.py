@@ -146,6 +146,9 @@ ESTIMATORS = {
 }
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     """What mypy says of each file, line by line: one run, which takes a while."""

@@ -363,12 +363,7 @@ def sources(graphs):
 
 def store(graphs):
     """Put graphs where batches are gathered from."""
-    return GraphStore(
-        graphs.columns(),
-        atom_ptr=graphs.atom_ptr,
-        edge_ptr=graphs.edge_ptr,
-        distance_ptr=graphs.distance_ptr,
-    )
+    return GraphStore.of(graphs)
 
 
 def shuffled(n, size):

@@ -220,8 +220,8 @@ def ask(oracle: Any, row: int, pool: Sequence[Any]) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the oracle gives no number at all, or an infinite one. What it raises is
-        raised.
+        If the oracle gives not a number, or an infinite one. Its own exceptions
+        propagate.
     """
     if hasattr(oracle, "label_row"):
         answer = oracle.label_row(row)

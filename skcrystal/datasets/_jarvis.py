@@ -124,7 +124,7 @@ def fetch_jarvis(
     ============  ========  ==============================================
 
     The first call parses the file, one crystal at a time, and caches the crystals
-    beside the file. No checksums of the files are published: they are taken if the zip
+    next to the file. No checksums of the files are published: they are taken if the zip
     is whole and holds about as many crystals as it should, with names and targets.
 
     Parameters

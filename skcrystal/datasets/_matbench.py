@@ -72,7 +72,7 @@ def fetch_matbench(
     ============  ========  ===============================================
 
     The first call parses the file, one crystal at a time, and caches the crystals
-    beside the file. That is quick enough for one core: 32,000 Materials Project cells
+    next to the file. That is quick enough for one core: 32,000 Materials Project cells
     of 26 atoms took 4 s, and making Structures of them, which every call does, 10 s. As
     Structures they take 0.6 GB, so "mp_e_form" takes some 2.5 GB.
 

@@ -166,8 +166,8 @@ def fetch_metallic_glass(
     ValueError
         If the subset is unknown.
     OSError
-        If a file cannot be downloaded, or holds something else. The message says from
-        where and to where to copy it by hand.
+        If a file cannot be downloaded, or holds something else. The message names
+        source and target for a copy by hand.
 
     References
     ----------

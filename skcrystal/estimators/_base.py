@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs, GraphSettings
-from ..nn import CrystalNetwork, TaskNetworks
+from ..nn import CrystalNetwork, GraphStore, TaskNetworks
 from ..utils._random import GENERATORS_LOCK
 from ..utils._validation import validate_params_of
 from ..utils._warnings import warn_of_unseen_elements
@@ -23,12 +22,16 @@ from ._parameters import SharedParameters
 from ._warm_start import Start, find_start, graphs_before
 from .saving._save import Saving
 from .targets._targets import Targets, check_weights
-from .targets._training_set import Labelled
-from .training._devices import Processes, pick_processes
-from .training._loader import GraphDataset, store_of
+from .targets._task import Task
+from .targets._training_set import TrainingSet
+from .training._devices import WorkerGroup, pick_workers
+from .training._loader import GraphDataset
 from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
 from .training._validation_split import check_given, split_rows
+
+# Atoms of a crystal that is taken for a piece of matter, not for a cell.
+_MANY_ATOMS = 100
 
 
 class GNNEstimator(Saving, SharedParameters, ABC):
@@ -76,63 +79,43 @@ class GNNEstimator(Saving, SharedParameters, ABC):
 
     # What a kind of estimator gives
 
-    def _check_kind_parameters(self) -> None:
-        """Check parameters of regressors, or of classifiers, against each other."""
-
     @abstractmethod
-    def _read_labels(self, y: Any, graphs: CrystalGraphs, watched: bool) -> Targets:
-        """Check labels and make numbers of them.
+    def _make_task(
+        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+    ) -> tuple[Task, Targets]:
+        """Read labels by the parameters.
 
-        Those that are `watched` by early stopping come after those to be trained on.
+        Parameters
+        ----------
+        y : labels of n crystals
+        graphs : CrystalGraphs
+        sample_weight : ndarray of shape (n,)
+        resumes : bool
+            Whether the network of the last fit is trained on, head included.
+
+        Returns
+        -------
+        task : Task
+        targets : Targets
         """
 
-    @abstractmethod
-    def _weigh_labels(
-        self, targets: Targets, weights: NDArray, watched: bool
-    ) -> NDArray:
-        """Weights of labels (R, T) from those of rows (R,); zero where missing."""
-
-    @abstractmethod
-    def _check_goes_on(self, targets: Targets) -> None:
-        """Check that the last fit's network can be trained on with these labels."""
-
-    @abstractmethod
-    def _learn_scale(
-        self, targets: Targets, label_weights: NDArray, n_sites: NDArray
-    ) -> None:
-        """Learn from labels to be trained on what they are, and are scaled by."""
-
-    @abstractmethod
-    def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
-        """Labels (R, T) as the loss reads them, of crystals of (n,) sites."""
-
-    @abstractmethod
-    def _outputs(self) -> dict[str, Any]:
-        """Parameters of a network that say what it gives."""
-
-    @abstractmethod
-    def _criterion(self) -> torch.nn.Module:
-        """The loss."""
-
-    @abstractmethod
-    def _error_callback(self) -> Callback:
-        """What records errors on the part held back, in units."""
-
-    def _training_callbacks(self) -> list[Callback]:
-        """What else watches over training."""
-        return []
-
-    def _describe(self, targets: Targets) -> dict[str, Any]:
-        """What a training set was, for whoever reads of the model later."""
-        return targets.summary()
-
-    def _finish(self) -> None:
-        """Keep what training has found beside weights."""
-
     @property
-    def _loss_is_positive(self) -> bool:
-        """Whether shares of the loss mean anything."""
-        return True
+    @abstractmethod
+    def _task(self) -> Any:
+        """Task of the last fit; made of attributes, and set as such."""
+
+    @_task.setter
+    @abstractmethod
+    def _task(self, task: Any) -> None: ...
+
+    def _partitions(
+        self, graphs: CrystalGraphs, hops: int | None, device: torch.device
+    ) -> tuple[Cutting | None, Cutting | None]:
+        """Partitions of crystals into subgraphs, in training and in validation.
+
+        None where crystals pass through the network as a whole.
+        """
+        return None, None
 
     # Public methods
 
@@ -161,7 +144,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             A weight of 2 counts as the crystal given twice in the loss; in the means of
             ``norm="batch"`` all count once.
         X_val : CrystalGraphs, or sequence of m crystals or PyG Data, optional
-            What `early_stopping` watches, in place of a part held back of `X`.
+            Validation set for `early_stopping`, in place of a part of `X`.
         y_val : array-like of shape (m,) or (m, n_targets), optional
             Labels of `X_val`, as in `y`.
 
@@ -181,45 +164,45 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """
         validate_params_of(self)
         self._check_shape_parameters()
-        self._check_kind_parameters()
-        processes = pick_processes(self.device, self.data_parallel)
-        random = processes.agree(check_random_state(self.random_state))
+        workers = pick_workers(self.device, self.data_parallel)
+        random = workers.broadcast(check_random_state(self.random_state))
         start = find_start(self, random)
-        data = self._read(X, y, sample_weight, start)
+        resumes = start is not None and start.goes_on
+        graphs = self._read_graphs(X, start)
+        weights = check_weights(sample_weight, len(graphs))
+        task, targets = self._make_task(y, graphs, weights, resumes)
+        data = TrainingSet(graphs, targets, task.weigh(targets, weights))
         if X_val is not None or y_val is not None:
             check_given(X_val, y_val, self.early_stopping)
-            try:
-                watched = self._read(X_val, y_val, None, start, data.graphs)
-                data = data.followed_by(watched)
-            except ValueError as error:
-                message = f"of X_val and y_val, which early stopping watches: {error}"
-                raise ValueError(message) from error
+            data = self._add_validation_set(data, X_val, y_val, task, start)
         fraction = self.validation_fraction if self.early_stopping else None
-        kept, held = split_rows(data, fraction, random)
-        goes_on = start is not None and start.goes_on
-        if goes_on:
-            self._check_goes_on(data.targets)
+        train, valid = split_rows(data, fraction, random)
+        architecture = self._get_architecture() | task.architecture
+        if resumes:
+            self._check_same_architecture(architecture)
+            architecture = self._architecture
         else:
-            n_sites = data.graphs.n_sites[kept]
-            self._learn_scale(data.targets[kept], data.weights_of(kept), n_sites)
-            norm = self._norm(data) if start is None else start.network.norm
-            self._architecture = self._architecture_for(data.targets) | {"norm": norm}
-        # Set last again: training that fails leaves no fitted model.
+            n_sites = data.graphs.n_sites[train]
+            task = task.fit(data.targets[train], data.weights_of(train), n_sites)
+            architecture["norm"] = self._norm(task, graphs, start)
+        # Training that fails leaves no fitted model: it may have changed the network.
         self.__dict__.pop("net_", None)
-        elements = data.elements(kept)
+        norm = architecture.get("norm", "layer")  # earlier versions had none
+        net = self._train(task, start, norm, data, train, valid, random, workers)
+        elements = data.elements(train)
         if start is None:
-            self.graph_settings_ = data.graphs.settings
-            self.cutoff_ = _reach(data.graphs)
+            self.graph_settings_, self.cutoff_ = graphs.settings, _reach(graphs)
             self.elements_ = elements
         else:
             self.graph_settings_, self.cutoff_ = start.settings, start.cutoff
             self.elements_ = np.union1d(start.elements, elements)
-        self.net_ = self._train(start, data, kept, held, random, processes)
+        self._task = task.trained(net.criterion_)
+        self._architecture: dict[str, Any] = architecture
+        self._training_set = task.summary(data.targets[train])
         self._mc_seed = int(random.randint(2**31 - 1))
-        self.history_ = history_frame(self.net_)
+        self.history_ = history_frame(net)
         self.n_iter_ = len(self.history_)
-        self._training_set = self._describe(data.targets[kept])
-        self._finish()
+        self.net_ = release(net)
         return self
 
     def embed(self, X: Any) -> NDArray[np.float32]:
@@ -267,22 +250,16 @@ class GNNEstimator(Saving, SharedParameters, ABC):
 
     # Steps of fit
 
-    def _read(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        start: Start | None,
-        trained_on: CrystalGraphs | None = None,
-    ) -> Labelled:
-        """Check crystals and labels: to train on, or to watch beside those."""
+    def _read_graphs(
+        self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
+    ) -> CrystalGraphs:
+        """Make graphs of the training set, or of a validation set beside it."""
         before = trained_on if start is None else start
         settings = None if before is None else before.settings
-        watched = trained_on is not None
         graphs = as_graphs(
             X,
             settings=settings,
-            # Graphs to be watched lie in one container with those to be trained on.
+            # Both sets lie in one container.
             vectors=self._needs_vectors
             or (trained_on is not None and trained_on.vector is not None),
             merged=self._reads_merged,
@@ -290,97 +267,113 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         )
         if start is not None:
             check_described(graphs, start.network)
-        targets = self._read_labels(y, graphs, watched)
-        weights = check_weights(sample_weight, len(graphs))
-        weights = self._weigh_labels(targets, targets.spread(weights), watched)
-        return Labelled(graphs, targets, weights)
+        return graphs
+
+    def _add_validation_set(
+        self, data: TrainingSet, X: Any, y: Any, task: Task, start: Start | None
+    ) -> TrainingSet:
+        """Append a validation set that the user gives."""
+        try:
+            graphs = self._read_graphs(X, start, data.graphs)
+            targets = task.read_validation(y, graphs.n_sites)
+            weights = task.weigh(targets, np.ones(len(graphs)))
+            return data.concatenate(TrainingSet(graphs, targets, weights))
+        except ValueError as error:
+            message = f"in X_val and y_val, the validation set: {error}"
+            raise ValueError(message) from error
 
     def _train(
         self,
+        task: Task,
         start: Start | None,
-        data: Labelled,
-        kept: NDArray,
-        held: NDArray | None,
+        norm: str,
+        data: TrainingSet,
+        train: NDArray,
+        valid: NDArray | None,
         random: np.random.RandomState,
-        processes: Processes,
+        workers: WorkerGroup,
     ) -> GraphNet:
         # manual_seed reaches every device; the caller's generators stay as they are.
         # Threads share them, so only one may train at a time.
         with GENERATORS_LOCK, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
-            network = self._build_network() if start is None else start.network
-            if start is not None and not start.goes_on:
-                network.set_outputs(**self._outputs())
+            if start is None:
+                network = self._build_network(task, _reach(data.graphs), norm)
+            else:
+                network = start.network
+                if not start.goes_on:
+                    network.set_outputs(**self._outputs(task))
             network.train_trunk(self.freeze != "trunk")
-            if processes.share[1] > 1:  # each drops other features
-                torch.manual_seed(torch.initial_seed() + processes.share[0])
-            train, valid = self._datasets(data, kept, held, network, processes.device)
-            net = make_net(self, network, train, valid, random, processes)
-            net.fit(train)
-        processes.leave(net)
-        release(net)
-        return net
+            if workers.world_size > 1:  # each drops other features
+                torch.manual_seed(torch.initial_seed() + workers.rank)
+            sets = self._datasets(task, data, train, valid, network, workers.device)
+            net = make_net(self, task, network, *sets, random, workers).fit(sets[0])
+        return net.to_single_process(workers.device)
 
     def _datasets(
         self,
-        data: Labelled,
-        kept: NDArray,
-        held: NDArray | None,
+        task: Task,
+        data: TrainingSet,
+        train: NDArray,
+        valid: NDArray | None,
         network: CrystalNetwork | TaskNetworks,
         device: torch.device,
     ) -> tuple[GraphDataset, GraphDataset | None]:
-        """What training and validation loop over."""
-        # One store for both, which on the CPU holds no copy of the graphs.
-        sites = data.targets.ptr is not None
-        store = store_of(data.graphs, device, sites=sites)
-        scaled = self._scale_labels(data.targets, data.graphs.n_sites)
+        """Training and validation set on the device, in one store of graphs.
 
-        def dataset(crystals: NDArray, cutting: Cutting | None) -> GraphDataset:
+        On the CPU, the store holds no copy of the graphs.
+        """
+        targets = data.targets
+        store = GraphStore.of(data.graphs, device, sites=targets.ptr is not None)
+        scaled = task.scale(targets, data.graphs.n_sites)
+
+        def dataset(crystals: NDArray, partition: Cutting | None) -> GraphDataset:
             weights = data.weights_of(crystals)
-            labels = scaled[data.targets.rows(crystals)]
+            labels = scaled[targets.rows(crystals)]
             # Weights are one in the mean over the whole set, see MaskedLoss.
             weights = weights / weights.mean()
-            ptr = data.targets[crystals].ptr
-            if cutting is None:
+            ptr = targets[crystals].ptr
+            if partition is None:
                 return GraphDataset(store, crystals, labels, weights, ptr)
-            assert ptr is not None  # only where atoms have labels crystals are cut
-            return PartsDataset(store, crystals, labels, weights, ptr, cutting)
+            assert ptr is not None  # only crystals with labelled atoms are cut
+            return PartsDataset(store, crystals, labels, weights, ptr, partition)
 
-        of_train, of_valid = self._cuttings(data.graphs, network.hops, device)
-        train = dataset(kept, of_train)
-        return train, None if held is None else dataset(held, of_valid)
-
-    def _cuttings(
-        self, graphs: CrystalGraphs, hops: int | None, device: torch.device
-    ) -> tuple[Cutting | None, Cutting | None]:
-        """How crystals are cut in parts in training and validation; None is not."""
-        return None, None
-
-    def _build_network(self) -> CrystalNetwork | TaskNetworks:
-        return self._make_network(
-            cutoff=self.cutoff_,
-            hidden_dim=self.hidden_dim,
-            norm=self._architecture.get("norm", "layer"),  # earlier versions had none
-            **self._outputs(),
+        in_train, in_valid = self._partitions(data.graphs, network.hops, device)
+        return (
+            dataset(train, in_train),
+            None if valid is None else dataset(valid, in_valid),
         )
 
-    def _norm(self, data: Labelled) -> str:
-        """Which norms a new network has."""
-        return "layer" if self.norm is None else self.norm
+    def _build_network(
+        self, task: Task, cutoff: float, norm: str
+    ) -> CrystalNetwork | TaskNetworks:
+        """Build a network with new weights."""
+        return self._make_network(
+            cutoff=cutoff, hidden_dim=self.hidden_dim, norm=norm, **self._outputs(task)
+        )
 
-    def _architecture_for(self, targets: Targets) -> dict[str, Any]:
-        """Parameters that make the network what it is, as they are for these targets.
+    def _outputs(self, task: Task) -> dict[str, Any]:
+        """Parameters of ``set_outputs`` of a network."""
+        dropout = {"dropout": self.dropout, "dropout_conv": self.dropout_conv}
+        return task.outputs | dropout
 
-        Two ways to say the same are the same here.
-        """
-        return self._get_architecture()
+    def _norm(self, task: Task, graphs: CrystalGraphs, start: Start | None) -> str:
+        """Kind of the norms of a network with a new head."""
+        if start is not None:
+            return start.network.norm
+        if self.norm is not None:
+            return self.norm
+        # Atoms of one large crystal have much in common; those of many small ones
+        # differ, and the mean over the few atoms of a step is too uncertain.
+        large = task.pooling == "none" and graphs.n_atoms.mean() >= _MANY_ATOMS
+        return "batch" if large else "layer"
 
-    def _check_same_architecture(self, targets: Targets) -> None:
-        """Check the parameters against those of the network that is trained on."""
+    def _check_same_architecture(self, architecture: dict[str, Any]) -> None:
+        """Check parameters against those of the network that is trained on."""
         # A model that was saved by an earlier version may lack a parameter.
         trained = type(self)()._get_architecture() | {"norm": "layer"}
         trained |= self._architecture
-        for name, value in self._architecture_for(targets).items():
+        for name, value in architecture.items():
             if name == "norm" and value is None:
                 continue
             if value != trained[name]:

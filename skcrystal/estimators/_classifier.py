@@ -9,26 +9,16 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs
-from ..nn import ClassLoss
 from ..utils._bases import ClassifierMixin
 from ..utils._validation import StrOptions
 from ._base import GNNEstimator
 from ._inference import run, sample
 from ._parameters import SharedParameters
 from ._predictive import has_dropout
-from ._warm_start import goes_on
-from .targets._class_labels import (
-    check_classes,
-    listed,
-    name_of,
-    number_classes,
-    weigh_classes,
-)
+from .targets._classification_task import ClassificationTask
 from .targets._targets import Targets
-from .training._callbacks import ClassErrors
 
 # The docstrings of all classifiers; what their network is, their regressors say.
 _SECTIONS = """
@@ -203,69 +193,21 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         tags.input_tags.two_d_array = False
         return tags
 
-    # What the fit path asks for
-
-    def _read_labels(self, y: Any, graphs: CrystalGraphs, watched: bool) -> Targets:
-        labels = check_classes(y, len(graphs))
-        known = self.classes_ if goes_on(self) else None
-        # Become the model's with the scale, once all is checked.
-        found, numbers = number_classes(
-            labels, self._found_classes if watched else known
+    def _make_task(
+        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+    ) -> tuple[ClassificationTask, Targets]:
+        return ClassificationTask.read(
+            y,
+            sample_weight,
+            class_weight=self.class_weight,
+            known=self.classes_ if resumes else None,
         )
-        self._found_classes: NDArray = found
-        return Targets(numbers[:, None].astype(np.float64), [name_of(y)], True)
 
-    def _weigh_labels(
-        self, targets: Targets, weights: NDArray, watched: bool
-    ) -> NDArray:
-        numbers = targets.values[:, 0].astype(np.int64)
-        if not watched:
-            self._class_factors = weigh_classes(
-                self.class_weight, self._found_classes, numbers, weights
-            )
-        return (weights * self._class_factors[numbers])[:, None]
+    @property
+    def _task(self) -> ClassificationTask:
+        return ClassificationTask(self.target_names_, self.classes_)
 
-    def _check_goes_on(self, targets: Targets) -> None:
-        self._check_same_architecture(targets)
-
-    def _learn_scale(
-        self, targets: Targets, label_weights: NDArray, n_sites: NDArray
-    ) -> None:
-        classes = self._found_classes
-        there = targets.values[label_weights > 0].astype(np.int64)
-        missing = np.setdiff1d(np.arange(len(classes)), there)
-        if len(missing):
-            raise ValueError(
-                f"nothing is left to train the class {listed(classes[missing[:1]])} "
-                "on: all its crystals have sample_weight 0 or were held back; check "
-                "sample_weight, lower `validation_fraction`, or set "
-                "early_stopping=False."
-            )
-        self.classes_: NDArray = classes
-        self.target_names_ = targets.names
-
-    def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
-        return targets.values
-
-    def _outputs(self) -> dict[str, Any]:
-        return {
-            "n_targets": len(self.classes_),
-            "dropout": self.dropout,
-            "dropout_conv": self.dropout_conv,
-            "pooling": "mean",
-        }
-
-    def _criterion(self) -> ClassLoss:
-        return ClassLoss()
-
-    def _error_callback(self) -> Callback:
-        return ClassErrors()
-
-    def _describe(self, targets: Targets) -> dict[str, Any]:
-        counts = np.bincount(targets.values[:, 0].astype(np.int64))
-        pairs = zip(self.classes_.tolist(), counts.tolist(), strict=False)
-        classes = {str(name): count for name, count in pairs}
-        return {"n_crystals": len(targets.values), "classes": classes}
-
-    def _finish(self) -> None:
-        del self._found_classes, self._class_factors
+    @_task.setter
+    def _task(self, task: ClassificationTask) -> None:
+        self.target_names_: list[str] = task.names
+        self.classes_: NDArray = task.classes

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch, TaskNetworks
-from .training._loader import prediction_batches, store_of
+from ..nn import CrystalNetwork, GraphBatch, GraphStore, TaskNetworks
+from .training._loader import prediction_batches
 from .training._subgraphs import site_batches
 
 Network = CrystalNetwork | TaskNetworks
@@ -27,7 +27,7 @@ def sample(
     network: Network, graphs: CrystalGraphs, n_samples: int, seed: int
 ) -> NDArray[np.float32]:
     """Outputs (R, S, K) of S Monte Carlo samples of dropout; equal for equal seeds."""
-    masks = network.thin(n_samples, seed)
+    masks = network.draw_masks(n_samples, seed)
     return _run(network, graphs, lambda network, batch: network.sample(batch, masks))
 
 
@@ -36,7 +36,7 @@ def embed(network: Network, graphs: CrystalGraphs) -> NDArray[np.float32]:
     if network.pooling != "none":
         return _run_crystals(network, graphs, lambda network, b: network.embed(b))
     # Crystals of any size: features of sites come in parts.
-    of_sites = _run_sites(network, graphs, lambda network, b: network.embed_rows(b))
+    of_sites = _run_sites(network, graphs, lambda network, b: network.embed_atoms(b))
     sums = np.add.reduceat(of_sites, graphs.site_ptr[:-1], axis=0)
     n_sites: NDArray[np.float32] = graphs.n_sites[:, None].astype(np.float32)
     return np.divide(sums, n_sites)
@@ -57,7 +57,7 @@ def _run_crystals(
     network: Network, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     network, device = network.eval(), _device_of(network)
-    store = store_of(graphs, device)
+    store = GraphStore.of(graphs, device)
     with torch.inference_mode():
         parts = [
             function(network, store.gather(rows)).cpu()
@@ -70,7 +70,7 @@ def _run_sites(
     network: Network, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     network = network.eval()
-    store = store_of(graphs, _device_of(network), sites=True)
+    store = GraphStore.of(graphs, _device_of(network), sites=True)
     found: NDArray | None = None
     with torch.inference_mode():
         for batch, sites in site_batches(graphs, store, network.hops):

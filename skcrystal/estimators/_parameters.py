@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from ..nn import NORMS
+from ..nn.layers._norm import NORMS
 from ..utils._bases import BaseEstimator
 from ..utils._declared import Declaring
 from ..utils._validation import Interval, StrOptions

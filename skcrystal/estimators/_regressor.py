@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -10,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 
 from ..graphs import CrystalGraphs
-from ..nn import LOSSES, MaskedLoss
+from ..nn._loss import LOSSES
 from ..utils._validation import Interval, StrOptions
 from ._base import GNNEstimator
 from ._inference import run, sample
@@ -24,18 +22,11 @@ from ._predictive import (
     check_supports_std,
     has_dropout,
 )
-from .targets._output_transforms import LINKS, check_not_negative, read_links
-from .targets._scaler import TargetScaler
-from .targets._scoring import check_n_targets
-from .targets._site_targets import check_site_targets
-from .targets._targets import Targets, check_targets
-from .targets._task_weights import RecordTaskWeights, read_task_weights
-from .targets._training_set import Labelled
-from .training._callbacks import TargetErrors
+from .targets._output_transforms import LINKS
+from .targets._regression_task import RegressionTask
+from .targets._targets import Targets
+from .targets._task_weights import TaskWeights
 from .training._subgraphs import Cutting
-
-# A crystal of so many atoms is taken for a piece of matter, not for a cell.
-_MANY_ATOMS = 100
 
 
 class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
@@ -155,12 +146,13 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
 
     def _moments(self, graphs: CrystalGraphs, sampled: bool) -> PredictiveMoments:
         """Moments of Monte Carlo samples, or of the network without dropout."""
-        network = self.net_.module_
+        network, task = self.net_.module_, self._task
         if sampled:
             outputs = sample(network, graphs, self.n_mc_samples, self._mc_seed)
         else:
             outputs = run(network, graphs)[:, None]
-        means, stds = self._decode(outputs.astype(np.float64), graphs.n_sites)
+        of_networks = outputs.astype(np.float64).swapaxes(0, 1)  # (S, R, K)
+        means, stds = task.decode_moments(of_networks, graphs.n_sites[:, None])
         ptr = graphs.site_ptr if self.pooling_ == "none" else None
         return PredictiveMoments.mix(
             [
@@ -169,101 +161,51 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
             ]
         )
 
-    def _decode(
-        self, outputs: NDArray[np.float64], n_sites: NDArray
-    ) -> tuple[NDArray, NDArray | list[None]]:
-        """Bring outputs (R, S, K) of S networks to the units and the shape of `y`.
-
-        Returns
-        -------
-        means : ndarray of shape (S, R) or (S, R, T)
-        stds : ndarray of the shape of `means`, or S times None
-            By the slope at the mean, if outputs have variances after the T means.
-        """
-        scaler, outputs = self._scaler, outputs.swapaxes(0, 1)
-        n_targets = len(scaler.scale)
-        decoded = [scaler.inverse(outputs[..., :n_targets])]
-        if outputs.shape[-1] > n_targets:
-            slope = scaler.slope(decoded[0])
-            decoded.append(np.sqrt(outputs[..., n_targets:]) * slope)
-        if self.pooling_ == "sum":
-            decoded = [values * n_sites[:, None] for values in decoded]
-        if self._is_1d:
-            decoded = [values[..., 0] for values in decoded]
-        means, *stds = decoded
-        return means, stds[0] if stds else [None] * len(means)
-
-    def _check_kind_parameters(self) -> None:
-        if self.target_level == "atom":
-            if self.pooling == "sum":
-                raise ValueError(
-                    'pooling="sum" adds up shares of atoms to the target of a crystal, '
-                    'but with target_level="atom" atoms have targets of their own; '
-                    "leave `pooling` at its default."
-                )
-            return
-        if self.atoms_per_part is not None:
+    def _make_task(
+        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+    ) -> tuple[RegressionTask, Targets]:
+        of_atoms = self.target_level == "atom"
+        if of_atoms and self.pooling == "sum":
+            raise ValueError(
+                'pooling="sum" adds up shares of atoms to the target of a crystal, but '
+                'with target_level="atom" atoms have targets of their own; leave '
+                "`pooling` at its default."
+            )
+        if self.atoms_per_part is not None and not of_atoms:
             raise ValueError(
                 f"atoms_per_part={self.atoms_per_part} is for targets of atoms, but "
                 'target_level="crystal"; leave it at None.'
             )
-
-    def _read_labels(self, y: Any, graphs: CrystalGraphs, watched: bool) -> Targets:
-        if self.target_level == "atom":
-            targets = check_site_targets(y, graphs.n_sites, allow_empty=watched)
-        else:
-            targets = check_targets(y, len(graphs), allow_empty=watched)
-        check_not_negative(targets, read_links(self.output_transform, targets.names))
-        return targets
-
-    def _weigh_labels(
-        self, targets: Targets, weights: NDArray, watched: bool
-    ) -> NDArray:
-        # Kept for the loss, which is made where targets are not known any more.
-        self._balance = read_task_weights(self.task_weights, targets.names, self.loss)
-        known = ~np.isnan(targets.values)
-        return known * weights[:, None] * self._balance.fixed
-
-    def _check_goes_on(self, targets: Targets) -> None:
-        check_n_targets(
-            targets.values.shape[1],
-            self.target_names_,
-            '; give labels of those, or set warm_start="trunk" for a new head',
+        task, targets = RegressionTask.read(
+            y,
+            graphs.n_sites,
+            pooling="none" if of_atoms else self.pooling,
+            output_transform=self.output_transform,
+            loss=self.loss,
+            task_weights=self.task_weights,
         )
-        self._check_same_architecture(targets)
-        gaussian = self._is_gaussian
-        if gaussian != (self.loss == "gaussian_nll"):
-            kind, keep = ("with", "") if gaussian else ("without", "another loss than ")
-            raise ValueError(
-                f"warm_start=True goes on with a network {kind} variances, which "
-                f'loss={self.loss!r} cannot train; keep {keep}loss="gaussian_nll", or '
-                "set warm_start=False to start anew."
-            )
-        self.target_names_, self._is_1d = targets.names, targets.is_1d
-        self._balance = replace(self._balance, start=self.task_weights_)
+        return (task.resume(self._task) if resumes else task), targets
 
-    def _learn_scale(
-        self, targets: Targets, label_weights: NDArray, n_sites: NDArray
-    ) -> None:
-        self.target_names_, self._is_1d = targets.names, targets.is_1d
-        self.pooling_ = "none" if self.target_level == "atom" else self.pooling
-        self._is_gaussian: bool = self.loss == "gaussian_nll"
-        links = read_links(self.output_transform, targets.names)
-        values = self._per_atom(targets.values, n_sites)
-        self._scaler = TargetScaler.fit(values, label_weights, links)
+    @property
+    def _task(self) -> RegressionTask:
+        return RegressionTask(
+            self.target_names_,
+            self._is_1d,
+            self.pooling_,
+            self._is_gaussian,
+            self._scaler.links,
+            TaskWeights(self.task_weights_),
+            scaler=self._scaler,
+        )
 
-    def _scale_labels(self, targets: Targets, n_sites: NDArray) -> NDArray:
-        return self._scaler.transform(self._per_atom(targets.values, n_sites))
+    @_task.setter
+    def _task(self, task: RegressionTask) -> None:
+        assert task.scaler is not None  # fitted
+        self.target_names_, self._is_1d = task.names, task.is_1d
+        self.pooling_, self._is_gaussian = task.pooling, task.gaussian
+        self._scaler, self.task_weights_ = task.scaler, task.weights.fixed
 
-    def _per_atom(self, values: NDArray, n_sites: NDArray) -> NDArray:
-        """Targets as the network gives them: a mean over atoms if pooled by sum."""
-        return values / n_sites[:, None] if self.pooling_ == "sum" else values
-
-    def _architecture_for(self, targets: Targets) -> dict[str, Any]:
-        links = read_links(self.output_transform, targets.names)
-        return {**self._get_architecture(), "output_transform": links}
-
-    def _cuttings(
+    def _partitions(
         self, graphs: CrystalGraphs, hops: int | None, device: torch.device
     ) -> tuple[Cutting | None, Cutting | None]:
         if self.target_level == "crystal":
@@ -273,54 +215,16 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
         if self.atoms_per_part is not None:
             if hops is None:
                 raise ValueError(
-                    f"atoms_per_part={self.atoms_per_part} cuts crystals in parts, and "
-                    "a published CGCNN says other things of parts than of the whole; "
-                    "set it to None."
+                    f"atoms_per_part={self.atoms_per_part} cuts crystals into "
+                    "subgraphs, but outputs of a published CGCNN for these differ from "
+                    "those for the whole; set it to None."
                 )
             wanted = Cutting(graphs, self.atoms_per_part, hops)
         if self.data_parallel and (wanted or needed):
             raise ValueError(
                 "data_parallel=True shares whole crystals among processes, but these "
-                "are to be cut in parts (atoms_per_part="
+                "are to be cut into subgraphs (atoms_per_part="
                 f"{self.atoms_per_part}, {graphs.n_edges.max()} edges in the largest); "
                 "set data_parallel=False."
             )
         return wanted, needed
-
-    def _norm(self, data: Labelled) -> str:
-        # Atoms of one large crystal have much in common; those of many small ones
-        # differ, and a step on few of them has no mean worth the name.
-        if self.norm is None and self.pooling_ == "none":
-            return "batch" if data.graphs.n_atoms.mean() >= _MANY_ATOMS else "layer"
-        return super()._norm(data)
-
-    def _outputs(self) -> dict[str, Any]:
-        return {
-            "n_targets": len(self._scaler.center),
-            "dropout": self.dropout,
-            "dropout_conv": self.dropout_conv,
-            "pooling": self.pooling_,
-            "gaussian": self._is_gaussian,
-            "softplus_start": self._scaler.softplus_start,
-        }
-
-    def _criterion(self) -> MaskedLoss:
-        return MaskedLoss(self.loss, self._balance.make(self.loss))
-
-    def _error_callback(self) -> Callback:
-        return TargetErrors(self.target_names_, self._scaler)
-
-    def _training_callbacks(self) -> list[Callback]:
-        return [RecordTaskWeights(self.target_names_)] if self._balance.kind else []
-
-    def _finish(self) -> None:
-        balance = self.__dict__.pop("_balance")
-        weights = balance.fixed
-        if balance.kind:
-            weights = self.net_.criterion_.balance.weights.cpu().numpy()
-            weights = weights.astype(np.float64)
-        self.task_weights_ = weights / weights.mean()
-
-    @property
-    def _loss_is_positive(self) -> bool:
-        return self.loss != "gaussian_nll"

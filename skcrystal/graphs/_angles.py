@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ._ragged import ragged_arange
 from ._refinement import (
     Colours,
-    Surroundings,
+    NeighborLists,
     crystal_keys,
     distance_factors,
     mix,
@@ -32,7 +32,7 @@ _SLOPE = 5.0
 
 
 def refine_by_angles(
-    colours: Colours, around: Surroundings, tolerance: float
+    colours: Colours, around: NeighborLists, tolerance: float
 ) -> Colours:
     """Refine colours until atoms of one colour have equal distances and angles.
 
@@ -45,7 +45,7 @@ def refine_by_angles(
     ----------
     colours : ndarray of shape (N,), uint64
         As `refine` gives them.
-    around : Surroundings
+    around : NeighborLists
         With directions.
     tolerance : float
         Displacement of atoms, in Å, that does not split colours.
@@ -66,7 +66,7 @@ def refine_by_angles(
 
 
 def _part(
-    colours: Colours, around: Surroundings, atoms: NDArray, tolerance: float
+    colours: Colours, around: NeighborLists, atoms: NDArray, tolerance: float
 ) -> Colours:
     """Give atoms, out of some of them, other colours where their angles differ."""
     atoms = atoms[np.diff(around.edge_ptr)[atoms] > 0]
@@ -118,7 +118,7 @@ def _runs(key: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _invariants(
-    colours: Colours, around: Surroundings, atoms: NDArray
+    colours: Colours, around: NeighborLists, atoms: NDArray
 ) -> NDArray[np.float64]:
     """Invariants of each atom that determine the angles between its bonds.
 

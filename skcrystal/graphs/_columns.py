@@ -223,7 +223,7 @@ class Joiner:
 
 
 def flatten(columns: Columns, counts: dict[str, NDArray]) -> Columns:
-    """Put counts beside columns, under names of their own."""
+    """Columns with counts added under names of their own."""
     return {**columns, **{_COUNT + name: count for name, count in counts.items()}}
 
 

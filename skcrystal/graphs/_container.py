@@ -63,7 +63,7 @@ class CrystalGraphs(Sequence["Data"]):
         Sites that each atom stands for; None if all are one.
     edge_multiplicity : ndarray of shape (E,), int16, or None
         Edges of its target that each edge stands for; None if all are one, as they are
-        beside ``vector``.
+        with ``vector``.
     site_ptr : ndarray of shape (n + 1,), int64
         Crystal i owns sites ``site_ptr[i]:site_ptr[i + 1]``.
     site_atom : ndarray of shape (S,), int32, or None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Colours = NDArray[np.uint64]
 
 
-class Surroundings(NamedTuple):
+class NeighborLists(NamedTuple):
     """Who neighbours whom: N atoms and E edges of n crystals, one behind the other."""
 
     crystal: NDArray[np.int64]  # (N,), the crystal of each atom
@@ -20,7 +20,7 @@ class Surroundings(NamedTuple):
     direction: NDArray[np.float64] | None = None  # (E, 3), from atom to neighbour
 
 
-def refine(colours: Colours, around: Surroundings) -> Colours:
+def refine(colours: Colours, around: NeighborLists) -> Colours:
     """Refine colours by distances, until no round parts atoms any more.
 
     The multiset of (colour, distance) of an atom's neighbours is hashed as the sum of

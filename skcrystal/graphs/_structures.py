@@ -39,7 +39,7 @@ class PackedCrystals(NamedTuple):
     pbc: NDArray[np.int64]  # (n, 3)
 
     @classmethod
-    def pack(cls, crystals: list[CrystalArrays]) -> "PackedCrystals":
+    def join(cls, crystals: list[CrystalArrays]) -> "PackedCrystals":
         lattice, positions, atomic_numbers, pbc = zip(*crystals, strict=True)
         return cls(
             np.array([len(z) for z in atomic_numbers]),
@@ -49,7 +49,7 @@ class PackedCrystals(NamedTuple):
             np.stack(pbc),
         )
 
-    def unpack(self) -> list[CrystalArrays]:
+    def split(self) -> list[CrystalArrays]:
         stops = np.cumsum(self.n_sites)
         starts = (stops - self.n_sites).tolist()
         rows = zip(self.lattice, starts, stops.tolist(), self.pbc, strict=True)

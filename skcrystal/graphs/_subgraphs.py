@@ -20,7 +20,7 @@ class Subgraph:
     ----------
     sites : ndarray of shape (R,)
         The queried sites, numbered within the crystal, ascending.
-    rows : ndarray of shape (R,), int32
+    query_rows : ndarray of shape (R,), int32
         The atom of each, numbered within the subgraph.
     atoms, edges, distances : ndarray of shape (N,), (E,) and (D,)
         Rows of the container, ascending. Edges are so sorted by target.
@@ -31,7 +31,7 @@ class Subgraph:
     """
 
     sites: NDArray[np.int64]
-    rows: NDArray[np.int32]
+    query_rows: NDArray[np.int32]
     atoms: NDArray[np.int64]
     edges: NDArray[np.int64]
     distances: NDArray[np.int64]
@@ -86,18 +86,18 @@ def extract_subgraph(
     Subgraph
     """
     target, neighbor, n_atoms = _ends(graphs, i)
-    atoms, edges = surroundings(core, target, neighbor, n_atoms, hops)
+    atoms, edges = receptive_field(core, target, neighbor, n_atoms, hops)
     renumbered = np.full(n_atoms, -1, dtype=np.int32)
     renumbered[atoms] = np.arange(len(atoms), dtype=np.int32)
     if graphs.site_atom is None:
         sites = np.sort(core)
-        rows = renumbered[sites]
+        query_rows = renumbered[sites]
     else:
         of_sites = graphs.site_atom[slice(*graphs.site_ptr[i : i + 2])]
         wanted = np.zeros(n_atoms, dtype=bool)
         wanted[core] = True
         sites = np.flatnonzero(wanted[of_sites])
-        rows = renumbered[of_sites[sites]]
+        query_rows = renumbered[of_sites[sites]]
     first_atom, first_edge = graphs.atom_ptr[i], graphs.edge_ptr[graphs.atom_ptr[i]]
     first_distance, end = graphs.distance_ptr[i : i + 2]
     classes = graphs.distance_class[first_edge + edges]
@@ -105,7 +105,7 @@ def extract_subgraph(
     used[classes] = True
     return Subgraph(
         sites=sites,
-        rows=rows,
+        query_rows=query_rows,
         atoms=first_atom + atoms,
         edges=first_edge + edges,
         distances=first_distance + np.flatnonzero(used),
@@ -172,10 +172,10 @@ def partition(
     return part
 
 
-def surroundings(
+def receptive_field(
     core: NDArray, target: NDArray, neighbor: NDArray, n_atoms: int, hops: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the neighbourhood whose messages reach some atoms.
+    """Find the receptive field of some atoms.
 
     Parameters
     ----------

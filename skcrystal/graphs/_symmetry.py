@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ._angles import refine_by_angles
 from ._ragged import ragged_arange, to_pointer
-from ._refinement import Surroundings, crystal_keys, mix, refine
+from ._refinement import NeighborLists, crystal_keys, mix, refine
 
 
 class Quotient(NamedTuple):
@@ -73,7 +73,7 @@ def quotient(
     atom_ptr, edge_ptr = to_pointer(n_atoms), to_pointer(degree)
     crystal = np.repeat(np.arange(len(n_atoms)), n_atoms)
     n_edges = np.diff(edge_ptr[atom_ptr])
-    around = Surroundings(
+    around = NeighborLists(
         crystal=crystal,
         edge_ptr=edge_ptr,
         neighbor=neighbor + np.repeat(atom_ptr[:-1], n_edges),

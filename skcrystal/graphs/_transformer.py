@@ -198,7 +198,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         check_sequence(X)
         crystals = iter_crystals(X)
         build = parallel_in_order(self.n_jobs)(
-            delayed(_build_task)(PackedCrystals.pack(task), start, settings, cache)
+            delayed(_build_task)(PackedCrystals.join(task), start, settings, cache)
             for start, task in _cut(crystals, *_TASK)
         )
         joiner = Joiner()
@@ -243,7 +243,7 @@ def _build_task(
 ) -> State:
     """State of a container with some crystals' graphs; `start` numbers the first."""
     joiner = Joiner()
-    for first, chunk in _cut(crystals.unpack(), *_CHUNK, start):
+    for first, chunk in _cut(crystals.split(), *_CHUNK, start):
         joiner.append(_build_chunk(chunk, first, settings, cache))
     return joiner.result()
 

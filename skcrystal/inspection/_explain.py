@@ -15,7 +15,6 @@ from torch_geometric.explain import Explainer, ExplainerAlgorithm, ModelConfig
 from ..estimators._base import GNNEstimator
 from ..estimators._classifier import GNNClassifier
 from ..estimators._pipelines import networks_of
-from ..estimators._regressor import GNNRegressor
 from ..estimators.targets._targets import column_of
 from ..nn import GraphBatch
 from ._algorithms import MaskGradients, SteadyGNNExplainer
@@ -198,22 +197,8 @@ def _reader(
     model: GNNEstimator, column: int, n_sites: int
 ) -> Callable[[Tensor], Tensor]:
     """Function from outputs (R, K) of a network to predictions (R,)."""
-    if isinstance(model, GNNClassifier):
-        return lambda outputs: outputs.softmax(dim=1)[:, column]
-    assert isinstance(model, GNNRegressor)
-    scaler = model._scaler
-    link = scaler.links[column]
-    scale, size = float(scaler.scale[column]), float(scaler.size[column])
-    shift = float(scaler.center[column]) if link is None else 0.0
-    factor = n_sites if model.pooling_ == "sum" else 1
-
-    def read(outputs: Tensor) -> Tensor:
-        values = outputs[:, column] * scale + shift
-        if link == "log":
-            values = size * torch.expm1(values)
-        return values * factor
-
-    return read
+    task = model._task
+    return lambda outputs: task.decode(outputs, n_sites)[:, column]
 
 
 def _algorithm(method: str, n_steps: int | None) -> ExplainerAlgorithm:

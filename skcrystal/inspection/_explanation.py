@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Element
 
 from ._neighborhood import arrays_of
+from ._picture import plot_explanation
 
 if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
@@ -125,8 +126,6 @@ class CrystalExplanation:
         --------
         plot_explanation : The same as a function.
         """
-        from ._picture import plot_explanation
-
         return plot_explanation(self, n_edges=n_edges, unit=unit, ax=ax)
 
     def __repr__(self) -> str:

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimators._base import GNNEstimator
-from ..estimators.training._loader import store_of
 from ..graphs import CrystalGraphs, CrystalGraphTransformer
 from ..graphs._structures import CrystalArrays, iter_crystals
 from ..graphs._subgraphs import Subgraph, extract_subgraph
-from ..nn import GraphBatch
+from ..nn import GraphBatch, GraphStore
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,10 @@ class Neighborhood:
 
     def batch(self, model: GNNEstimator) -> GraphBatch:
         """Input batch of the network of `model`, on its device."""
-        store = store_of(self.graphs, model.net_.device)
+        store = GraphStore.of(self.graphs, model.net_.device)
         if self.part is None:
             return store.gather(np.array([0]))
-        return store.cut_out([self.part])
+        return store.extract([self.part])
 
     def edge_index(self) -> NDArray[np.int64]:
         """Sites of the neighbour and the target of each edge, (2, E)."""

@@ -1,4 +1,4 @@
-"""Rings that edges take part in: important edges beside others."""
+"""Rings of important edges compared with rings of other edges."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def cycle_participation(
 
     See Also
     --------
-    compare_cycles : The counts of important edges beside those of others.
+    compare_cycles : The counts of important edges and of others.
     """
     edges, images = check_edges(edges, images)
     if not cycles or not len(edges):

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Element
 
-from ._explanation import CrystalExplanation
 from ._neighborhood import arrays_of
 
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from mpl_toolkits.mplot3d import Axes3D
+
+    from ._explanation import CrystalExplanation
 
 # Both can be read by colour-blind readers, and in grey.
 _SIGNED, _UNSIGNED = "PuOr", "cividis_r"

@@ -14,8 +14,8 @@ from torch import Tensor
 class GraphBatch:
     """B crystals with N atoms, E directed edges and D distinct distances.
 
-    Edges are sorted by target, so that what belongs to one atom is one run of rows.
-    Weights say how many equal atoms or edges a row stands for; None is one each.
+    Edges are sorted by target, so that those of one atom are consecutive rows. Weights
+    are how many equal atoms or edges a row stands for; None is one each.
 
     Attributes
     ----------
@@ -36,10 +36,10 @@ class GraphBatch:
         Displacement from target to neighbour in Å.
     atom_weight : Tensor of shape (N,), float32, or None
     edge_weight : Tensor of shape (E,), float32, or None
-    rows : Tensor of shape (R,), int32, or None
-        The atoms that are asked after, by networks that give outputs of atoms; None is
-        all of them. One that stands for several sites comes several times, and one
-        that is there for its neighbours' sake not at all.
+    query_rows : Tensor of shape (R,), int32, or None
+        The queried atoms, of which networks without pooling give outputs; None is all
+        of them. An atom that stands for several sites appears several times, and one
+        that only sends messages to others does not appear.
     """
 
     atomic_numbers: Tensor
@@ -53,14 +53,14 @@ class GraphBatch:
     vector: Tensor | None = None
     atom_weight: Tensor | None = None
     edge_weight: Tensor | None = None
-    rows: Tensor | None = None
+    query_rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.atom_ptr) - 1
 
     @property
     def edge_index(self) -> Tensor:
-        """Ends of the edges as PyG has them, (2, E) int64: neighbour, target."""
+        """Ends of the edges in the order of PyG, (2, E) int64: neighbour, target."""
         return torch.stack([self.neighbor, self.target]).long()
 
     @property
@@ -70,17 +70,17 @@ class GraphBatch:
 
     @cached_property
     def by_neighbor(self) -> tuple[Tensor, Tensor]:
-        """Edges (E,) in order of their neighbour; where each atom starts (N + 1,)."""
+        """Edges (E,) sorted by neighbour, and the start of each atom (N + 1,)."""
         return group(self.neighbor, len(self.atomic_numbers))
 
     @cached_property
     def by_distance(self) -> tuple[Tensor, Tensor]:
-        """Edges (E,) in order of their distance; where each one starts (D + 1,)."""
+        """Edges (E,) sorted by distance, and the start of each one (D + 1,)."""
         return group(self.distance_class, len(self.distances))
 
 
 def group(index: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Rows in order of `index`, which is below `n`; where each value starts."""
+    """Rows sorted by `index`, which is below `n`, and the start of each value."""
     # numpy sorts 16-bit numbers by radix: ten times faster than torch sorts at all.
     keys = index.cpu().numpy()
     keys = keys.astype(np.uint16) if n <= 2**16 else keys

@@ -1,9 +1,9 @@
-"""Dropout that drops features for a crystal as a whole.
+"""Dropout of features for a crystal as a whole.
 
-Atoms that stand for different numbers of sites, or for none but themselves, then see
-the same dropout: merging equal atoms, or repeating the cell, changes nothing. Networks
-are handed a `Drop`, which they call wherever features may be dropped; only here is it
-known what it does.
+Merged atoms stand for different numbers of sites, and all of them see the same dropout:
+merging equal atoms, or repeating the cell, changes neither training nor prediction.
+Networks are given a `Dropout` to call on features; whether it is that of training, of a
+Monte Carlo sample, or none is decided in this module alone.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Drop = Callable[[Tensor], Tensor]
+Dropout = Callable[[Tensor], Tensor]
 """Maps features (R, F) to features of which some are zero, the others scaled up."""
 
 
-def keep(x: Tensor) -> Tensor:
-    """Drop nothing."""
+def no_dropout(x: Tensor) -> Tensor:
+    """Return features (R, F) unchanged."""
     return x
 
 
 @dataclass(frozen=True)
 class CrystalDropout:
-    """What training drops: other features of each crystal, others again at each call.
+    """Dropout of training: a new mask for each crystal at each call.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class CrystalDropout:
         return x * mask.index_select(0, self.crystal)
 
 
-class ThinnedLayers:
-    """What the layers of one thinned network drop: the same features of every crystal.
+class SampleDropout:
+    """Dropout in the layers of one Monte Carlo sample: one mask for all crystals.
 
     Each call draws the mask of the next layer. An object serves for one batch; a new
-    one of equal seed thins the next batch alike.
+    one of equal seed draws the same masks for the next batch.
 
     Parameters
     ----------
@@ -70,17 +70,17 @@ class ThinnedLayers:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Features (R, F) with some columns dropped."""
-        mask = draw_masks((x.shape[1],), self.probability, self._generator)
+        mask = draw_factors((x.shape[1],), self.probability, self._generator)
         return x * mask.to(x.device)
 
 
-class ThinnedNetworks:
-    """S networks that dropout thins, each the same for every crystal.
+class DropoutMasks:
+    """Masks of S Monte Carlo samples, each the same for every crystal.
 
     Parameters
     ----------
-    n_networks : int
-        Their number S.
+    n_samples : int
+        Number of samples S.
     hidden_dim : int
         Width F of the features.
     dropout, dropout_conv : float
@@ -96,7 +96,7 @@ class ThinnedNetworks:
 
     def __init__(
         self,
-        n_networks: int,
+        n_samples: int,
         *,
         hidden_dim: int,
         dropout: float,
@@ -105,22 +105,23 @@ class ThinnedNetworks:
         device: torch.device,
     ) -> None:
         generator = torch.Generator().manual_seed(seed)
-        shape = (2, n_networks, hidden_dim)
-        self.head = draw_masks(shape, dropout, generator).to(device)
+        shape = (2, n_samples, hidden_dim)
+        self.head = draw_factors(shape, dropout, generator).to(device)
         self._dropout_conv = dropout_conv
-        seeds = torch.randint(2**31 - 1, (n_networks,), generator=generator)
+        seeds = torch.randint(2**31 - 1, (n_samples,), generator=generator)
         self._seeds = seeds.tolist()
 
-    def layers(self) -> list[Drop]:
-        """What the layers drop of a batch: one a network, or one for all if nothing."""
+    def layers(self) -> list[Dropout]:
+        """Dropout of the layers for one batch: S of them, or one if it is off there."""
         if self._dropout_conv == 0:
-            return [keep]
-        return [ThinnedLayers(self._dropout_conv, seed) for seed in self._seeds]
+            return [no_dropout]
+        return [SampleDropout(self._dropout_conv, seed) for seed in self._seeds]
 
 
-def draw_masks(
+def draw_factors(
     shape: tuple[int, ...], probability: float, generator: torch.Generator
 ) -> Tensor:
-    """Draw factors: zero with a probability, else the inverse of what is kept."""
-    kept = 1.0 - probability
-    return torch.bernoulli(torch.full(shape, kept), generator=generator) / kept
+    """Draw factors: zero with a probability, else the inverse of its complement."""
+    complement = 1.0 - probability
+    draws = torch.bernoulli(torch.full(shape, complement), generator=generator)
+    return draws / complement

@@ -1,4 +1,4 @@
-"""What maps features to targets."""
+"""Heads: maps from features to targets."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._dropout import Drop, keep
+from ._dropout import Dropout, no_dropout
 
 if TYPE_CHECKING:
     M = TypeVar("M", bound=nn.Module)
 
     class ModuleList(nn.ModuleList, Generic[M]):
-        """PyTorch's own, which forgets what it holds; it is that one at run time."""
+        """``nn.ModuleList`` with the type of its entries; at run time the same."""
 
         def __init__(self, modules: Iterable[M] | None = None) -> None: ...
 
@@ -34,18 +34,18 @@ else:
 
 
 class AnyHead(nn.Module):
-    """Maps features to outputs: once, or under masks that each drop other features."""
+    """Base of heads: features to outputs, once or under S dropout masks."""
 
     def sample(self, x: Tensor, masks: Tensor) -> Tensor:
         """Features (R, F) to outputs under each of S pairs of masks, (R, S, K).
 
-        Masks are of shape (2, S, F), as ``ThinnedNetworks.head``.
+        Masks are of shape (2, S, F), as ``DropoutMasks.head``.
         """
         raise NotImplementedError(f"{type(self).__name__} has no sample()")
 
 
 class Head(AnyHead):
-    """Linear maps with a SiLU between them, features dropped before the first and last.
+    """Linear maps with SiLU between them, dropout before the first and the last.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ class Head(AnyHead):
         )
         self.out = nn.Linear(hidden_dim, n_outputs)
 
-    def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
+    def forward(self, x: Tensor, dropout: Dropout = no_dropout) -> Tensor:
         """Features (R, F) of crystals or atoms to outputs (R, K)."""
-        return self.out(drop(self._hide(drop(x))))
+        return self.out(dropout(self._hide(dropout(x))))
 
     def sample(self, x: Tensor, masks: Tensor) -> Tensor:
         """Features (R, F) to outputs under each of S pairs of masks, (R, S, K).
 
-        Masks are of shape (2, S, F), as ``ThinnedNetworks.head``.
+        Masks are of shape (2, S, F), as ``DropoutMasks.head``.
         """
         return self.out(self._hide(x[:, None] * masks[0]) * masks[1])
 
@@ -84,7 +84,7 @@ class Head(AnyHead):
 
 
 class TaskHeads(AnyHead):
-    """A head for each target, on features that all share.
+    """A head for each target, on shared features.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ class TaskHeads(AnyHead):
             Head(hidden_dim, n_outputs // n_targets, n_layers) for _ in range(n_targets)
         )
 
-    def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
+    def forward(self, x: Tensor, dropout: Dropout = no_dropout) -> Tensor:
         """Features (R, F) of crystals or atoms to outputs (R, K)."""
-        return side_by_side([head(x, drop) for head in self.heads])
+        return side_by_side([head(x, dropout) for head in self.heads])
 
     def sample(self, x: Tensor, masks: Tensor) -> Tensor:
         """Features (R, F) to outputs under each of S pairs of masks, (R, S, K)."""
@@ -119,6 +119,3 @@ class TaskHeads(AnyHead):
 def side_by_side(outputs: list[Tensor]) -> Tensor:
     """Join outputs (..., k) of T targets to (..., k * T), target by target in each."""
     return torch.stack(outputs, dim=-1).flatten(-2)
-
-
-# Lists of modules, whose kind type checkers know.

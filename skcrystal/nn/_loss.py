@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_POINTWISE = {
-    "mae": F.l1_loss,
-    "mse": F.mse_loss,
-    "huber": F.smooth_l1_loss,
+
+class PointwiseLoss(NamedTuple):
+    """Error of each label by itself.
+
+    Attributes
+    ----------
+    error : callable
+        Takes predictions and labels, both (B, T), and ``reduction="none"``; returns
+        errors (B, T).
+    power : float
+        Of the distance of a label, to which its error is proportional near zero.
+    """
+
+    error: Callable[..., Tensor]
+    power: float
+
+
+# A new loss is one more entry.
+POINTWISE_LOSSES = {
+    "mae": PointwiseLoss(F.l1_loss, power=1),
+    "mse": PointwiseLoss(F.mse_loss, power=2),
+    "huber": PointwiseLoss(F.smooth_l1_loss, power=2),
 }
-LOSSES = frozenset({*_POINTWISE, "gaussian_nll"})
+LOSSES = frozenset({*POINTWISE_LOSSES, "gaussian_nll"})
 
 _BETA = 0.5  # the best of both kinds of error in [1]_ of `gaussian_nll`, and here
 
@@ -58,14 +77,14 @@ class MaskedLoss(nn.Module):
     kind : {"mae", "mse", "huber", "gaussian_nll"}
         Huber's has its corner at an error of one. The last is for networks with
         ``gaussian=True``; weighted for training, plain in evaluation.
-    balance : TaskBalance, optional
-        What weighs targets against each other, in training alone.
+    weighting : TaskWeighting, optional
+        Weighs the targets against each other, in training alone.
     """
 
-    def __init__(self, kind: str, balance: TaskBalance | None = None) -> None:
+    def __init__(self, kind: str, weighting: TaskWeighting | None = None) -> None:
         super().__init__()
         self.kind = kind
-        self.balance = balance
+        self.weighting = weighting
 
     def forward(self, predicted: Tensor, truth: tuple[Tensor, Tensor]) -> Tensor:
         """Outputs (B, K), and labels and weights (B, T) as a pair, to a scalar.
@@ -79,9 +98,10 @@ class MaskedLoss(nn.Module):
             # Large variances would make a weighted loss small: no measure of progress.
             error = gaussian_nll(predicted, label, _BETA if self.training else 0.0)
         else:
-            error = _POINTWISE[self.kind](predicted, label, reduction="none")
-        if self.balance is not None and self.training:
-            error = self.balance(error, weight)
+            pointwise = POINTWISE_LOSSES[self.kind]
+            error = pointwise.error(predicted, label, reduction="none")
+        if self.weighting is not None and self.training:
+            error = self.weighting(error, weight)
         return torch.mean(error * weight)
 
 
@@ -98,59 +118,57 @@ class ClassLoss(nn.Module):
 # How much each of several targets counts while they are learned together.
 
 
-# A label of scatter b has the likelihood exp(-|error| / b) / b where errors count as
-# they are, and exp(-error^2 / (2 b^2)) / b where they are squared: of log(b^2), that is
-# a half as much beside an error half as heavy.
-_SHARE_OF_LOG = {"mae": 1.0, "mse": 0.5, "huber": 0.5}
-
-# So many learning rates a log scatter moves in a step that moves weights of the network
-# by one. By one alone it is still on its way when small sets are learned: of 160
-# crystals, it had weights at a third of the inverse errors after 120 steps.
+# Learning rates that a log scatter moves in a step in which weights of the network move
+# by one. At one, it is still far from its optimum when training on a small set ends: on
+# 160 crystals, task weights were a third of the inverse errors after 120 steps.
 _PACE = 10.0
 
 _TEMPERATURE = 2.0  # as published
 
 
-def _alone(values: Tensor) -> Tensor:
+def _sum_of_one(values: Tensor) -> Tensor:
     return values
 
 
-class TaskBalance(nn.Module):
-    """Weighs the errors of T targets; of both kinds, weights change as training goes.
+class TaskWeighting(nn.Module):
+    """Weights of the errors of T targets, which change during training.
 
     Attributes
     ----------
     weights : Tensor of shape (T,)
-        By which errors are multiplied at present.
+        Factors of the errors at present.
     """
 
     def forward(self, error: Tensor, weight: Tensor) -> Tensor:
-        """Errors (B, T), and weights of labels that are not to be used up, (B, T)."""
+        """Weigh errors (B, T).
+
+        Weights of labels (B, T) are zero where one is missing; they are not applied.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no forward()")
 
-    def end_epoch(self, add_up: Callable[[Tensor], Tensor] = _alone) -> None:
-        """Take note that all labels have been seen once more.
+    def end_epoch(self, add_up: Callable[[Tensor], Tensor] = _sum_of_one) -> None:
+        """Update weights after a pass over the training set.
 
         Parameters
         ----------
         add_up : callable
-            Sums a tensor over all processes that have seen a share of them.
+            Sums a tensor over all processes that share the training set.
         """
 
 
-class UncertaintyBalance(TaskBalance):
+class UncertaintyWeighting(TaskWeighting):
     """Weights that are learned: the inverse of how far labels scatter [1]_.
 
-    Errors are taken for draws from a Laplace distribution (absolute errors) or a normal
-    one (squared errors) of one width for each target, whose likelihood is maximised
-    with the network's.
+    A label has the density ``exp(-error / s) / s^(1 / p)``, up to a constant: a Laplace
+    distribution for errors of power p = 1, a normal one for those of power 2. The
+    scatter s of each target maximises the likelihood, together with the network.
 
     Parameters
     ----------
     start : array-like of shape (T,)
         Weights to start from.
-    kind : {"mae", "mse", "huber"}
-        What errors are.
+    power : float
+        The p of the errors, see ``PointwiseLoss``.
 
     References
     ----------
@@ -158,16 +176,16 @@ class UncertaintyBalance(TaskBalance):
        Weigh Losses for Scene Geometry and Semantics", CVPR 2018, arXiv:1705.07115.
     """
 
-    def __init__(self, start: ArrayLike, kind: str) -> None:
+    def __init__(self, start: ArrayLike, power: float) -> None:
         super().__init__()
         log_scatter = -torch.log(torch.as_tensor(start, dtype=torch.float32))
         self.slow = nn.Parameter(log_scatter / _PACE)
-        self.share = _SHARE_OF_LOG[kind]
+        self.power = power
 
     @property
     def log_scatter(self) -> Tensor:
         """Logarithm of the scatter of labels, of shape (T,)."""
-        # The gradient is that of no factor, or it would decide what is clipped.
+        # With a factor, this gradient would dominate the norm that is clipped.
         return self.slow + (_PACE - 1) * self.slow.detach()
 
     @property
@@ -176,11 +194,11 @@ class UncertaintyBalance(TaskBalance):
 
     def forward(self, error: Tensor, weight: Tensor) -> Tensor:
         log_scatter = self.log_scatter
-        return torch.exp(-log_scatter) * error + self.share * log_scatter
+        return torch.exp(-log_scatter) * error + log_scatter / self.power
 
 
-class RateBalance(TaskBalance):
-    """Dynamic weight average: more for targets whose error falls more slowly [1]_.
+class DynamicWeightAverage(TaskWeighting):
+    """Dynamic weight average: larger for targets whose error falls more slowly [1]_.
 
     Weights of an epoch are the softmax of the ratio of the last two epochs' errors,
     over a temperature of two, times the number of targets.
@@ -212,7 +230,7 @@ class RateBalance(TaskBalance):
         self.errors += (error * weight).detach().sum(dim=0)
         return self.weights * error
 
-    def end_epoch(self, add_up: Callable[[Tensor], Tensor] = _alone) -> None:
+    def end_epoch(self, add_up: Callable[[Tensor], Tensor] = _sum_of_one) -> None:
         errors = add_up(self.errors.clone())
         if self.last_errors.all():
             rates = errors / self.last_errors

@@ -1,4 +1,4 @@
-"""What all crystal networks share: elements in, pooled crystal, head."""
+"""Base class of crystal networks: element embedding, pooling and head."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._batch import GraphBatch
-from ._dropout import CrystalDropout, Drop, ThinnedNetworks, keep
+from ._dropout import CrystalDropout, Dropout, DropoutMasks, no_dropout
 from ._head import AnyHead, Head, TaskHeads
 from .layers._aggregate import segment_sum
 from .layers._elements import ElementEmbedding
@@ -56,7 +56,7 @@ class CrystalNetwork(nn.Module):
         intensive targets. ``"sum"`` maps each atom to its share of the targets, which
         then add up exactly: for extensive ones. The network returns the mean share;
         times the number of atoms it is the sum. ``"none"`` maps each atom to targets of
-        its own: rows of outputs are then those atoms that a batch asks after.
+        its own: rows of outputs are then the queried atoms of a batch.
     dropout_conv : float, default=0.0
         Probability of dropping a feature in each layer of message passing.
     gaussian : bool, default=False
@@ -69,16 +69,16 @@ class CrystalNetwork(nn.Module):
         Hidden layers of a head for each target; None has one head for all.
     norm : {"layer", "batch"}, default="layer"
         Which norms of atom features the layers have, see ``make_norm``. With
-        ``"batch"``, there is also one of what layers give.
+        ``"batch"``, the output of the last layer is normalised as well.
 
     Attributes
     ----------
     n_outputs : int
         Columns K of the output: T means, then T variances if `gaussian`.
     hops : int or None
-        How many edges away an atom still changes the features of another. Each
-        architecture says so; large crystals are cut by it. None where parts do not say
-        what the whole does.
+        How many edges away an atom still changes the features of another, set by
+        each architecture. Large crystals are cut into subgraphs by it. None if outputs
+        of subgraphs differ from those of the whole crystal.
     """
 
     hops: int | None
@@ -123,7 +123,7 @@ class CrystalNetwork(nn.Module):
         softplus_start: Sequence[float | None] | None = None,
         task_layers: int | None = None,
     ) -> None:
-        """Put a new head on the trunk, for other targets perhaps.
+        """Replace the head, for other targets perhaps.
 
         Parameters are those of the class.
         """
@@ -133,8 +133,8 @@ class CrystalNetwork(nn.Module):
         self.gaussian = gaussian
         self.n_outputs = 2 * n_targets if gaussian else n_targets
         self.head = self.make_head(n_targets, task_layers)
-        # Atoms that are much alike by their elements and surroundings differ little
-        # beside what they share, whatever a layer adds to it.
+        # Features of similar atoms share a large mean, to which each layer adds; a
+        # batch norm subtracts it.
         self.readout = self.make_norm() if self.norm == "batch" else None
         passes, start = None, None
         if softplus_start is not None:
@@ -144,7 +144,7 @@ class CrystalNetwork(nn.Module):
         self.register_buffer("softplus_start", start)
 
     def make_head(self, n_targets: int, task_layers: int | None) -> AnyHead:
-        """Make what maps features (R, hidden_dim) to outputs (R, n_outputs)."""
+        """Make the head, of features (R, hidden_dim) to outputs (R, n_outputs)."""
         if task_layers is None:
             return Head(self.hidden_dim, self.n_outputs)
         return TaskHeads(self.hidden_dim, n_targets, self.n_outputs, task_layers)
@@ -154,36 +154,36 @@ class CrystalNetwork(nn.Module):
         return make_norm(self.norm, self.hidden_dim)
 
     def train_trunk(self, trained: bool) -> None:
-        """Let training change all weights, or those of the head alone."""
+        """Make all weights trainable, or those of the head alone."""
         self.requires_grad_(trained)
         self.head.requires_grad_(True)
         if self.readout is not None:
             self.readout.requires_grad_(True)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         """Features of each atom in its surroundings, (N, hidden_dim).
 
         Parameters
         ----------
         batch : GraphBatch
-        drop : callable
-            To be called on what each layer adds to atom features, (N, hidden_dim), or
-            on the features themselves where nothing is added: it drops some of them.
+        dropout : callable
+            To be called on the update of each layer, (N, hidden_dim), or on its output
+            in architectures without residual connections.
         """
         raise NotImplementedError(f"{type(self).__name__} has no atoms()")
 
-    def read_atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
-        """Features of each atom as the head reads them, (N, hidden_dim)."""
-        x = self.atoms(batch, drop)
+    def read_atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
+        """Features of each atom as input of the head, (N, hidden_dim)."""
+        x = self.atoms(batch, dropout)
         return x if self.readout is None else self.readout(x, batch)
 
     def embed(self, batch: GraphBatch) -> Tensor:
         """Features of each crystal, (B, hidden_dim): the mean over its atoms."""
         return mean_over_atoms(self.atoms(batch), batch)
 
-    def embed_rows(self, batch: GraphBatch) -> Tensor:
-        """Features of the atoms that a batch asks after, (R, hidden_dim)."""
-        return asked_after(self.atoms(batch), batch)
+    def embed_atoms(self, batch: GraphBatch) -> Tensor:
+        """Features of the queried atoms of a batch, (R, hidden_dim)."""
+        return select_queried(self.atoms(batch), batch)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Outputs of each crystal, (B, K); per atom if pooled by sum.
@@ -191,21 +191,21 @@ class CrystalNetwork(nn.Module):
         Without pooling, those of atoms, (R, K).
         """
         of_atoms = batch.crystal, len(batch)
-        x = self.read_atoms(batch, self._training_drop(self.dropout_conv, *of_atoms))
+        x = self.read_atoms(batch, self._training_dropout(self.dropout_conv, *of_atoms))
         if self.pooling == "none":
-            crystal = asked_after(batch.crystal, batch)
-            drop = self._training_drop(self.dropout, crystal, len(batch))
-            return self._outputs(self.head(asked_after(x, batch), drop))
+            crystal = select_queried(batch.crystal, batch)
+            dropout = self._training_dropout(self.dropout, crystal, len(batch))
+            return self._outputs(self.head(select_queried(x, batch), dropout))
         if self.pooling == "sum":
-            shares = self.head(x, self._training_drop(self.dropout, *of_atoms))
+            shares = self.head(x, self._training_dropout(self.dropout, *of_atoms))
             return self._outputs(mean_over_atoms(shares, batch))
         x = mean_over_atoms(x, batch)
-        return self._outputs(self.head(x, self._training_drop(self.dropout)))
+        return self._outputs(self.head(x, self._training_dropout(self.dropout)))
 
-    def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
-        """Draw thinned networks for `sample`: what each of them drops."""
-        return ThinnedNetworks(
-            n_networks,
+    def draw_masks(self, n_samples: int, seed: int) -> DropoutMasks:
+        """Draw the dropout masks of S Monte Carlo samples, for `sample`."""
+        return DropoutMasks(
+            n_samples,
             hidden_dim=self.hidden_dim,
             dropout=self.dropout,
             dropout_conv=self.dropout_conv,
@@ -213,38 +213,38 @@ class CrystalNetwork(nn.Module):
             device=next(self.parameters()).device,
         )
 
-    def sample(self, batch: GraphBatch, thinned: ThinnedNetworks) -> Tensor:
-        """Outputs of each crystal from S thinned networks, (B, S, K); or of atoms.
+    def sample(self, batch: GraphBatch, masks: DropoutMasks) -> Tensor:
+        """Outputs of each crystal in S Monte Carlo samples, (B, S, K); or of atoms.
 
-        Layers below the head run once for each network that drops features there, and
-        once for all if none does.
+        Layers below the head run once for each sample if they have dropout, and once
+        for all samples otherwise.
         """
-        drops = thinned.layers()
-        masks = thinned.head.chunk(len(drops), dim=1)
+        layers = masks.layers()
+        heads = masks.head.chunk(len(layers), dim=1)
         parts = [
-            self._sample_head(self.read_atoms(batch, drop), batch, of_head)
-            for drop, of_head in zip(drops, masks, strict=True)
+            self._sample_head(self.read_atoms(batch, dropout), batch, head)
+            for dropout, head in zip(layers, heads, strict=True)
         ]
         return self._outputs(torch.cat(parts, dim=1))
 
     def _sample_head(self, x: Tensor, batch: GraphBatch, masks: Tensor) -> Tensor:
         if self.pooling == "none":
-            return self.head.sample(asked_after(x, batch), masks)
+            return self.head.sample(select_queried(x, batch), masks)
         if self.pooling == "sum":
             shares = self.head.sample(x, masks)
             mean = mean_over_atoms(shares.flatten(1), batch)
             return mean.view(len(batch), *shares.shape[1:])
         return self.head.sample(mean_over_atoms(x, batch), masks)
 
-    def _training_drop(
+    def _training_dropout(
         self, probability: float, crystal: Tensor | None = None, n_crystals: int = 0
-    ) -> Drop:
+    ) -> Dropout:
         if not (self.training and probability):
-            return keep
+            return no_dropout
         return CrystalDropout(probability, crystal, n_crystals)
 
     def _outputs(self, raw: Tensor) -> Tensor:
-        """Make of raw (..., K) means, and variances if there are any."""
+        """Map raw outputs (..., K) to means, and variances if `gaussian`."""
         if not self.gaussian:
             return self._means(raw)
         mean, spread = raw.chunk(2, dim=-1)
@@ -252,16 +252,16 @@ class CrystalNetwork(nn.Module):
         return torch.cat([self._means(mean), variance], dim=-1)
 
     def _means(self, raw: Tensor) -> Tensor:
-        """Bend those of (..., T) that are never negative."""
+        """Apply the softplus to those means (..., T) that are never negative."""
         if self.passes_softplus is None or self.softplus_start is None:
             return raw
         bent = F.softplus(raw + self.softplus_start, beta=_SHARPNESS)
         return torch.where(self.passes_softplus, bent, raw)
 
 
-def asked_after(x: Tensor, batch: GraphBatch) -> Tensor:
-    """Of rows of all atoms (N, ...), those that a batch asks after, (R, ...)."""
-    return x if batch.rows is None else x.index_select(0, batch.rows)
+def select_queried(x: Tensor, batch: GraphBatch) -> Tensor:
+    """Select rows of the queried atoms (R, ...) from those of all atoms (N, ...)."""
+    return x if batch.query_rows is None else x.index_select(0, batch.query_rows)
 
 
 def mean_over_atoms(x: Tensor, batch: GraphBatch) -> Tensor:

@@ -38,7 +38,7 @@ class GraphStore:
         ``atomic_numbers`` (N,), ``neighbor`` (E,), ``distance_class`` (E,) and
         ``distances`` (D,), with optional ``vector`` (E, 3), ``atom_multiplicity`` (N,)
         and ``edge_multiplicity`` (E,), as in ``CrystalGraphs``. With ``site_atom``
-        (S,), batches ask after the atom of each site.
+        (S,), the queried atoms of a batch are those of its sites.
     atom_ptr : ndarray of shape (n + 1,), int64
         Crystal i owns atoms ``atom_ptr[i]:atom_ptr[i + 1]``.
     edge_ptr : ndarray of shape (N + 1,), int64
@@ -78,6 +78,30 @@ class GraphStore:
             for name, kind in _ROWS.items()
             if name in columns and kind in self._kinds
         }
+
+    @classmethod
+    def of(
+        cls, graphs: Any, device: str | torch.device = "cpu", *, sites: bool = False
+    ) -> GraphStore:
+        """Store of graphs on a device.
+
+        Parameters
+        ----------
+        graphs : CrystalGraphs
+        device : str or torch.device, default="cpu"
+        sites : bool, default=False
+            Whether the queried atoms of batches are those of the sites of each crystal.
+            By default batches have no queried atoms.
+        """
+        has_sites = sites and graphs.site_atom is not None
+        return cls(
+            graphs.columns(),
+            atom_ptr=graphs.atom_ptr,
+            edge_ptr=graphs.edge_ptr,
+            distance_ptr=graphs.distance_ptr,
+            site_ptr=graphs.site_ptr if has_sites else None,
+            device=device,
+        )
 
     def __len__(self) -> int:
         return self._counts.shape[1]
@@ -127,14 +151,14 @@ class GraphStore:
                 self._repeat(first_distance, counts[1])
             ),
             vector=taken.get("vector"),
-            rows=taken.get("site_atom"),
+            query_rows=taken.get("site_atom"),
             **_weights(taken),
         )
 
-    def cut_out(self, parts: Sequence[Any]) -> GraphBatch:
-        """Batch of parts of crystals, which asks after the sites of each.
+    def extract(self, parts: Sequence[Any]) -> GraphBatch:
+        """Batch of subgraphs of crystals, whose queried atoms are those of their cores.
 
-        A part is an object with the arrays of ``skcrystal.graphs._subgraphs.Subgraph``.
+        A part has the arrays of ``skcrystal.graphs._subgraphs.Subgraph``.
         """
         joined = {
             name: np.concatenate([getattr(part, name) for part in parts])
@@ -142,9 +166,9 @@ class GraphStore:
         }
         n_atoms = np.array([len(part.atoms) for part in parts], dtype=np.int32)
         n_distances = np.array([len(part.distances) for part in parts])
-        neighbor, rows = (
+        neighbor, query_rows = (
             _renumbered([getattr(part, name) for part in parts], n_atoms)
-            for name in ("neighbor", "rows")
+            for name in ("neighbor", "query_rows")
         )
         classes = _renumbered([part.distance_class for part in parts], n_distances)
         taken = self._take(
@@ -164,7 +188,7 @@ class GraphStore:
             distances=taken["distances"],
             distance_class=self.tensor(classes),
             vector=taken.get("vector"),
-            rows=self.tensor(rows),
+            query_rows=self.tensor(query_rows),
             **_weights(taken),
         )
 

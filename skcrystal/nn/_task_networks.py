@@ -1,4 +1,4 @@
-"""A network for each target, kept alike."""
+"""Soft parameter sharing: a network for each target, with similar trunks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ._batch import GraphBatch
-from ._dropout import ThinnedNetworks
+from ._dropout import DropoutMasks
 from ._head import ModuleList, side_by_side
 from ._network import CrystalNetwork
 
@@ -18,8 +18,8 @@ from ._network import CrystalNetwork
 class TaskNetworks(nn.Module):
     """One network for each target, whose trunks are pulled towards each other [1]_.
 
-    All trunks start alike, since the features of one are those of another in some other
-    order otherwise, and a distance between their weights means nothing.
+    All trunks start from the same weights: of independent ones, features would be
+    permuted, and a distance between their weights would be meaningless.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class TaskNetworks(nn.Module):
         for network in self.networks[1:]:
             network.load_state_dict(_trunk_state(first), strict=False)
 
-    # What estimators ask of any network
+    # Attributes that estimators read of any network
 
     @property
     def gaussian(self) -> bool:
@@ -89,21 +89,21 @@ class TaskNetworks(nn.Module):
         """Features of each crystal in all trunks, (B, T * hidden_dim)."""
         return torch.cat([network.embed(batch) for network in self.networks], dim=1)
 
-    def embed_rows(self, batch: GraphBatch) -> Tensor:
-        """Features of atoms asked after in all trunks, (R, T * hidden_dim)."""
-        return torch.cat([network.embed_rows(batch) for network in self.networks], 1)
+    def embed_atoms(self, batch: GraphBatch) -> Tensor:
+        """Features of the queried atoms in all trunks, (R, T * hidden_dim)."""
+        return torch.cat([network.embed_atoms(batch) for network in self.networks], 1)
 
-    def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
-        """Draw thinned networks for `sample`, the same for every target."""
-        return self.networks[0].thin(n_networks, seed)
+    def draw_masks(self, n_samples: int, seed: int) -> DropoutMasks:
+        """Draw dropout masks of S Monte Carlo samples, the same for all targets."""
+        return self.networks[0].draw_masks(n_samples, seed)
 
-    def sample(self, batch: GraphBatch, thinned: ThinnedNetworks) -> Tensor:
-        """Outputs of each crystal from S thinned networks, (B, S, K)."""
-        samples = [network.sample(batch, thinned) for network in self.networks]
+    def sample(self, batch: GraphBatch, masks: DropoutMasks) -> Tensor:
+        """Outputs of each crystal in S Monte Carlo samples, (B, S, K)."""
+        samples = [network.sample(batch, masks) for network in self.networks]
         return side_by_side(samples)
 
     def train_trunk(self, trained: bool) -> None:
-        """Let training change all weights, or those of the heads alone."""
+        """Make all weights trainable, or those of the heads alone."""
         for network in self.networks:
             network.train_trunk(trained)
 
@@ -122,7 +122,7 @@ class TaskNetworks(nn.Module):
         softplus_start: Sequence[float | None] | None = None,
         **shared: Any,
     ) -> None:
-        """Put new heads on trunks: each target takes one, the first any beyond them."""
+        """Replace heads; targets beyond the trunks get copies of the first one."""
         starts = [None] * n_targets if softplus_start is None else softplus_start
         trunks = list(self.networks)[:n_targets]
         trunks += [copy.deepcopy(trunks[0]) for _ in range(n_targets - len(trunks))]

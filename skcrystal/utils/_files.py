@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Give a temporary path that takes the place of `path` at the end of the block.
+    """Give a temporary path beside `path`, which replaces it if all goes well.
 
-    A process that is killed, or a disk that is full, leaves the old file or none.
+    Readers and other writers never see half a file; of several writers the last wins.
+    After an error, `path` is as it was and the temporary file is deleted.
 
     Parameters
     ----------
@@ -23,9 +24,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        File to write, in the same folder.
+        Of a file to be written and closed within the context.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield part
         os.replace(part, path)

@@ -1,4 +1,4 @@
-"""Pictures of campaigns: what is drawn, where, in which unit."""
+"""Plots of campaigns: curves, axes and units."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Strategies side by side, and what they save."""
+"""Comparison of strategies, and the labels that they save."""
 
 import numpy as np
 import pandas as pd

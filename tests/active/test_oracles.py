@@ -1,4 +1,4 @@
-"""Oracles: labels known beforehand, and labels by ASE's own calculator of metals."""
+"""Oracles: tabulated labels, and labels of ASE's EMT calculator."""
 
 import numpy as np
 import pandas as pd

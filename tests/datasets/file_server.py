@@ -1,4 +1,4 @@
-"""Files over HTTP, from this machine, whole or not."""
+"""HTTP server of files on this machine, complete or truncated."""
 
 import threading
 from contextlib import contextmanager

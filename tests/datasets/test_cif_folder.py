@@ -1,4 +1,4 @@
-"""CGCNN's folders: ids, labels, and what is wrong with them, by name."""
+"""CGCNN's folders of CIFs: ids, labels, and errors that name the file."""
 
 import gzip
 import lzma

@@ -1,4 +1,4 @@
-"""JSON in pieces of any size is the JSON that it is as a whole."""
+"""JSON streamed in chunks of any size, against JSON parsed at once."""
 
 import io
 import json

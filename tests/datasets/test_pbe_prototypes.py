@@ -1,4 +1,4 @@
-"""The shipped data set: what is in it, and in which form."""
+"""Shipped data set: content and format."""
 
 import numpy as np
 import pandas as pd

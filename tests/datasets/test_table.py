@@ -1,4 +1,4 @@
-"""Tables with a column of crystals, in the forms in which they are passed on."""
+"""Tables with a column of crystals, in common file formats."""
 
 import gzip
 import json

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from models import MODELS, transformer_for
+from models import MODELS, name_of, transformer_for
 from sklearn.base import clone
 
 
-@pytest.fixture(params=MODELS, ids=lambda m: type(m).__name__, scope="session")
+@pytest.fixture(params=MODELS, ids=name_of, scope="session")
 def kind(request):
     """The estimator of the list that is tested; not to be changed."""
     return request.param

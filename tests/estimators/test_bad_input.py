@@ -145,7 +145,7 @@ def test_heads_must_divide_the_width(small, small_graphs):
 
 
 def test_unknown_device_is_named(model, small, small_graphs):
-    with pytest.raises(ValueError, match="device='gpu' is no device"):
+    with pytest.raises(ValueError, match="device='gpu' is not a device"):
         model.set_params(device="gpu").fit(small_graphs, small[1])
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from models import MODELS, transformer_for, without_chance
+from models import (
+    MODELS,
+    REPRESENTATIVE_CLASSIFIERS,
+    REPRESENTATIVES,
+    name_of,
+    representatives,
+    transformer_for,
+    without_chance,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -34,8 +42,8 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(
     "estimator",
-    [*MODELS, CrystalGraphTransformer()],
-    ids=lambda e: type(e).__name__,
+    [*REPRESENTATIVES, *REPRESENTATIVE_CLASSIFIERS, CrystalGraphTransformer()],
+    ids=name_of,
 )
 def test_scikit_learns_own_check(estimator, check):
     name = type(estimator).__name__
@@ -44,11 +52,13 @@ def test_scikit_learns_own_check(estimator, check):
     getattr(estimator_checks, check)(name, clone(estimator))
 
 
+@representatives
 def test_a_misspelt_parameter_is_refused(model):
     with pytest.raises(TypeError, match="hiden_dim"):
         type(model)(hiden_dim=8)
 
 
+@representatives
 def test_tags_say_what_the_model_takes(model):
     tags = model.__sklearn_tags__()
     assert tags.estimator_type == "regressor"
@@ -57,6 +67,7 @@ def test_tags_say_what_the_model_takes(model):
     assert tags.target_tags.required
 
 
+@representatives
 def test_fit_returns_the_model_and_leaves_its_parameters(model, small, graphs):
     before = model.get_params()
     assert model.fit(graphs, small[1]) is model
@@ -65,6 +76,7 @@ def test_fit_returns_the_model_and_leaves_its_parameters(model, small, graphs):
     assert all(before[name] is after[name] for name in before)
 
 
+@representatives
 def test_fit_leaves_inputs_alone(model, small):
     structures, y, _ = small
     X = list(structures)
@@ -100,6 +112,7 @@ def test_same_seed_same_model(model, small, graphs):
     assert not np.allclose(first, other.predict(graphs))
 
 
+@representatives
 def test_threads_do_not_disturb_each_other(model, small, graphs):
     expected = model.fit(graphs, small[1]).predict(graphs)
     models = joblib.Parallel(n_jobs=3, backend="threading")(
@@ -149,6 +162,7 @@ def test_predict_changes_nothing(fitted, graphs):
         assert torch.equal(value, state[name]), name
 
 
+@representatives
 @pytest.mark.parametrize("method", ["predict", "embed", "score"])
 def test_unfitted_model_says_so(model, small, method):
     arguments = (small[0], small[1]) if method == "score" else (small[0],)
@@ -187,6 +201,7 @@ def test_one_crystal_trains(model, small, graphs):
     assert_allclose(model.predict(graphs[:1]), small[1][:1], atol=1.0)
 
 
+@representatives
 def test_targets_of_every_shape(model, small, graphs):
     y = small[1]
     for target, shape in (
@@ -202,6 +217,7 @@ def test_targets_of_every_shape(model, small, graphs):
         assert predicted.dtype == np.float64
 
 
+@representatives
 def test_names_of_targets_are_kept(model, small, graphs):
     frame = pd.DataFrame(small[1], columns=["energy", "gap"])
     assert clone(model).fit(graphs, frame).target_names_ == ["energy", "gap"]
@@ -212,7 +228,13 @@ def test_names_of_targets_are_kept(model, small, graphs):
     ]
 
 
-@pytest.mark.parametrize("pooling", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("kind", "pooling"),
+    [(model, "mean") for model in MODELS]
+    + [(model, "sum") for model in REPRESENTATIVES],
+    ids=lambda p: p if isinstance(p, str) else name_of(p),
+    indirect=["kind"],
+)
 def test_sample_weight_is_repetition(model, small, graphs, pooling):
     """With one batch an epoch, a weight of k and k copies give the same steps."""
     counts = np.random.RandomState(0).randint(0, 4, 12)
@@ -230,17 +252,20 @@ def test_sample_weight_is_repetition(model, small, graphs, pooling):
         assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-5, atol=1e-5)
 
 
+@representatives
 def test_html_repr_names_the_model(model):
     assert type(model).__name__ in estimator_html_repr(model)
 
 
 def test_embedding_has_a_row_a_crystal(fitted, small, graphs):
     embedding = fitted.embed(graphs)
-    assert embedding.shape == (40, fitted.hidden_dim)
+    n_trunks = 2 if getattr(fitted, "sharing", None) == "soft" else 1
+    assert embedding.shape == (40, n_trunks * fitted.hidden_dim)
     assert_allclose(fitted.embed(small[0][3:5]), embedding[3:5], atol=1e-5)
     assert not hasattr(fitted, "transform")
 
 
+@representatives
 def test_from_data_list_without_settings_trains(model, small, graphs):
     foreign = CrystalGraphs.from_data_list(list(graphs))
     assert foreign.settings is None

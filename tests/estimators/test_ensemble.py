@@ -58,6 +58,7 @@ def test_one_target_stays_one_dimensional(small, small_graphs):
     assert model.target_names_ == ["formation_energy"]
 
 
+@pytest.mark.slow
 def test_same_seed_same_ensemble_however_many_jobs(ensemble, small, small_graphs):
     again = EnsembleRegressor(MEMBER, 4, random_state=0, n_jobs=2)
     again.fit(small_graphs, small[1])

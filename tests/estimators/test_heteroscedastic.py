@@ -5,14 +5,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from models import transformer_for
+from models import only_cgcnn, representatives, transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from pymatgen.core import Structure
 from sklearn.base import clone
 from torch.distributions import Normal
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.nn import MaskedLoss, gaussian_nll
+from skcrystal.nn import MaskedLoss
+from skcrystal.nn._loss import gaussian_nll
 
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements that the model was")
 
@@ -81,6 +82,7 @@ def test_a_known_noise_is_recovered(prototypes, prototype_graphs, estimator):
         assert_allclose(found, true[group][0], rtol=0.3)
 
 
+@representatives
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 def test_variances_add_up(model, small, graphs, pooling):
     model.set_params(pooling=pooling, **BOTH).fit(graphs, small[1])
@@ -93,6 +95,7 @@ def test_variances_add_up(model, small, graphs, pooling):
     assert_allclose(std**2, parts[1] ** 2 + parts[2] ** 2)
 
 
+@representatives
 def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
     model, _ = gaussian
     mean, std = model.predict(graphs, return_std=True)
@@ -104,7 +107,7 @@ def test_without_dropout_std_is_the_aleatoric_one(gaussian, graphs):
 
 
 @pytest.mark.learning
-def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graphs):
+def test_aleatoric_variance_is_the_mean_over_dropout_samples(small, small_graphs):
     model = CGCNNRegressor(hidden_dim=8, max_epochs=3, random_state=0, **BOTH)
     model.fit(small_graphs, small[1])
     _, _, aleatoric = model.predict(small_graphs, return_components=True)
@@ -114,6 +117,7 @@ def test_aleatoric_variance_is_the_mean_over_thinned_networks(small, small_graph
     assert_allclose(aleatoric, plain, rtol=0.3)
 
 
+@representatives
 def test_std_depends_neither_on_merging_nor_on_the_cell(gaussian, small):
     model, _ = gaussian
     crystals = small[0][:5]
@@ -128,6 +132,7 @@ def test_std_depends_neither_on_merging_nor_on_the_cell(gaussian, small):
     assert_allclose(larger, n * expected, atol=1e-4, rtol=1e-5)
 
 
+@representatives
 @pytest.mark.parametrize("factor", [1e-6, 1e3])
 def test_std_is_in_the_unit_of_the_target(model, small, graphs, factor):
     model.set_params(**BOTH)
@@ -141,6 +146,7 @@ def test_std_is_in_the_unit_of_the_target(model, small, graphs, factor):
             assert_allclose(std / factor, of_plain, rtol=1e-3)
 
 
+@representatives
 def test_one_target_missing_labels_weights_and_early_stopping(model, small, graphs):
     y = small[1][:, 0].copy()
     y[::5] = np.nan
@@ -171,6 +177,7 @@ def test_errors_of_the_part_held_back_are_those_of_means(prototypes, prototype_g
     assert_allclose(recorded.iloc[0], error, rtol=1e-4)
 
 
+@only_cgcnn
 @pytest.mark.parametrize("gradient_clip", [1.0, None])
 @pytest.mark.parametrize("position", [0, 1])
 def test_a_wild_label_does_not_make_training_diverge(
@@ -190,6 +197,7 @@ def test_a_wild_label_does_not_make_training_diverge(
     assert (std > 0).all()
 
 
+@representatives
 @pytest.mark.learning
 def test_constant_labels_leave_the_variance_positive(model, graphs):
     model.set_params(loss="gaussian_nll", max_epochs=60, lr=0.01)
@@ -218,6 +226,7 @@ def test_warm_start_cannot_change_what_the_network_gives(
     model.set_params(warm_start=False).fit(small_graphs, small[1])
 
 
+@representatives
 @pytest.mark.learning
 def test_warm_start_goes_on(model, small, graphs):
     model.set_params(

@@ -98,7 +98,7 @@ def test_a_frozen_trunk_stays_in_every_architecture(model, small, graphs):
     assert not any(torch.equal(new[name], head[name]) for name in head)
     assert_array_equal(tuned.embed(graphs), model.embed(graphs))
     (seen,) = (c for _, c in tuned.net_.callbacks_ if isinstance(c, Gradients))
-    assert {name.split(".")[0] for name in seen.names_} == {"head"}
+    assert {"head" in name.split(".") for name in seen.names_} == {True}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Atoms merged where networks see angles between bonds, too."""
+"""Merging of atoms for networks that depend on angles between bonds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Perturbed copies: what moves, by how much, and what must stay."""
+"""Perturbed copies of crystals: size of the perturbations, and invariants."""
 
 import numpy as np
 import pytest

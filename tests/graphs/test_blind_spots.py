@@ -1,7 +1,7 @@
-"""What a periodic graph cannot see, as `docs/periodic-graphs.md` has it.
+"""Crystals that periodic graphs do not distinguish, as in `docs/periodic-graphs.md`.
 
-Networks here are hardly trained: what they tell apart, they could learn to tell apart;
-what they do not, no training changes.
+Networks here are hardly trained: if random weights give two crystals different outputs,
+training can separate them; if the outputs agree for any weights, it cannot.
 """
 
 from collections import Counter

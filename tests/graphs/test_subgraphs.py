@@ -1,4 +1,4 @@
-"""Parts of large crystals: all atoms, each once, with all that they hear of."""
+"""Subgraphs of large crystals: each atom once, with its receptive field."""
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_parts_hold_all_that_is_heard(graphs, reduce, hops):
         )
         sites = slice(*graphs.site_ptr[1:3])
         expected = graphs.to_sites(graphs.atomic_numbers)[sites][part.sites]
-        found = graphs.atomic_numbers[part.atoms[part.rows]]
+        found = graphs.atomic_numbers[part.atoms[part.query_rows]]
         np.testing.assert_array_equal(found, expected)
         asked.append(part.sites)
     assert sorted(np.concatenate(asked)) == list(range(64))

@@ -1,4 +1,4 @@
-"""Merged atoms and edges: what they stand for, and when atoms are not merged."""
+"""Merged atoms and edges: multiplicities, and atoms that must not be merged."""
 
 from collections import Counter
 

@@ -1,6 +1,7 @@
-"""CrystalGraphTransformer: what it takes, refuses, and keeps."""
+"""CrystalGraphTransformer: inputs, errors and cache."""
 
 import re
+import sqlite3
 import warnings
 from pathlib import Path
 
@@ -116,6 +117,7 @@ def test_bad_crystals_are_refused_by_number(salt, bad, error, message, n_jobs):
         CrystalGraphTransformer(n_jobs=n_jobs).transform([salt, salt, bad(), salt])
 
 
+@pytest.mark.slow
 def test_number_of_a_bad_crystal_survives_chunks_and_workers(salt):
     far = Structure(Lattice.cubic(20), ["Xe"], [[0, 0, 0]])
     with pytest.raises(ValueError, match=r"X\[523\] \(Xe1\): sites \[0\]"):
@@ -220,6 +222,7 @@ def test_grid_search_builds_each_graph_once(tmp_path, prototypes, count_builds):
     assert len(count_builds) == 2 * len(X)
 
 
+@pytest.mark.slow
 def test_cache_serves_two_processes(tmp_path, prototypes):
     X = prototypes.data[:600]
     plain = CrystalGraphTransformer().transform(X)
@@ -234,6 +237,15 @@ def test_cache_with_vectors(tmp_path, small):
     expected = plain.transform(small[0])
     assert cached.transform(small[0]) == expected
     assert cached.transform(small[0]) == expected
+
+
+def test_damaged_graphs_in_the_cache_are_built_again(tmp_path, small, small_graphs):
+    cached = CrystalGraphTransformer(memory=tmp_path)
+    cached.transform(small[0])
+    with sqlite3.connect(tmp_path / "skcrystal-graphs.sqlite") as connection:
+        connection.execute("UPDATE graph_records SET record = zeroblob(length(record))")
+    connection.close()
+    assert cached.transform(small[0]) == small_graphs
 
 
 def test_broken_cache_names_its_file(tmp_path, salt):

@@ -7,9 +7,8 @@ from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from torch_geometric.nn import GraphConv
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
 from skcrystal.inspection._masked import FadingNetwork, MaskedNetwork
-from skcrystal.nn import CrystalNetwork
+from skcrystal.nn import CrystalNetwork, GraphStore
 
 
 class WithOperator(CrystalNetwork):
@@ -19,7 +18,7 @@ class WithOperator(CrystalNetwork):
         super().__init__(hidden_dim=4, n_targets=1, dropout=0.0, pooling="mean")
         self.operator = GraphConv(4, 4)
 
-    def atoms(self, batch, drop=None):
+    def atoms(self, batch, dropout=None):
         x = self.elements(batch.atomic_numbers)
         return self.operator(x, batch.edge_index, batch.edge_weight)
 
@@ -27,7 +26,7 @@ class WithOperator(CrystalNetwork):
 @pytest.fixture
 def batch(skewed):
     graphs = CrystalGraphTransformer(reduce=None).transform([skewed])
-    return store_of(graphs, "cpu").gather(np.array([0]))
+    return GraphStore.of(graphs, "cpu").gather(np.array([0]))
 
 
 def test_operators_of_pyg_are_not_masked_a_second_time(batch):

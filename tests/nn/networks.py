@@ -1,80 +1,88 @@
-"""The list of networks that every common test of layers runs over."""
+"""Networks that the common tests run over.
 
-from skcrystal.nn import (
-    CGCNN,
-    EGAT,
-    EGNN,
-    GCN,
-    MGCN,
-    MPNN,
-    AngularCoGN,
-    CoGN,
-    DimeNetPlusPlus,
-    EdgeGCN,
-    LocalMLP,
-    MEGNet,
-    SchNet,
-    SymGNN,
-)
+An architecture is in ``NETWORKS`` as soon as an exported estimator has it. What no
+architecture has a part in is tested on ``REPRESENTATIVES``: all architectures with one
+setting, a few with every setting.
+"""
+
+import functools
+import inspect
+
+from skcrystal import estimators, nn
 
 HIDDEN, BASIS, CUTOFF = 8, 12, 5.0
 SHARED = {"hidden_dim": HIDDEN, "n_targets": 2, "dropout": 0.0, "n_layers": 2}
-EDGES = {"cutoff": CUTOFF, "n_basis": BASIS, "edge_dim": 8}
-DRAWN = {"n_heads": 2, "n_transformations": 4, "n_predict_transformations": 12}
-NETWORKS = {
-    "AngularCoGN": lambda **k: AngularCoGN(
-        n_channels=4, l_max=3, **EDGES, **SHARED, **k
-    ),
-    "CoGN": lambda **k: CoGN(**EDGES, **SHARED, **k),
-    "CGCNN": lambda **k: CGCNN(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
-    "CGCNN shared": lambda **k: CGCNN(
-        cutoff=CUTOFF, n_basis=BASIS, conv="shared", **SHARED, **k
-    ),
-    "CGCNN by task": lambda **k: CGCNN(
-        cutoff=CUTOFF, n_basis=BASIS, task_layers=2, **SHARED, **k
-    ),
-    "EdgeGCN": lambda **k: EdgeGCN(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
-    "EGAT": lambda **k: EGAT(n_heads=2, edge_values=True, **EDGES, **SHARED, **k),
-    "EGNN": lambda **k: EGNN(cutoff=CUTOFF, update_positions=False, **SHARED, **k),
-    "EGNN that moves atoms": lambda **k: EGNN(
-        cutoff=CUTOFF, update_positions=True, **SHARED, **k
-    ),
-    "LocalMLP": lambda **k: LocalMLP(
-        cutoff=CUTOFF, n_basis=BASIS, n_channels=3, **SHARED, **k
-    ),
-    "DimeNetPlusPlus": lambda **k: DimeNetPlusPlus(
-        cutoff=CUTOFF, n_radial=4, n_spherical=3, triplet_dim=6, **SHARED, **k
-    ),
-    "MGCN": lambda **k: MGCN(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
-    "MPNN": lambda **k: MPNN(cutoff=CUTOFF, n_basis=BASIS, edge_dim=4, **SHARED, **k),
-    "SchNet": lambda **k: SchNet(cutoff=CUTOFF, n_basis=BASIS, **SHARED, **k),
-    "SymGNN": lambda **k: SymGNN(
-        cutoff=CUTOFF,
-        edge_values=True,
-        transformations="haar",
-        **DRAWN,
-        **SHARED,
-        **k,
-    ),
-    "SymGNN learned": lambda **k: SymGNN(
-        cutoff=CUTOFF,
-        edge_values=False,
-        transformations="learned",
-        **DRAWN,
-        **SHARED,
-        **k,
-    ),
-    "MEGNet": lambda **k: MEGNet(
-        cutoff=CUTOFF, n_basis=BASIS, n_heads=2, **SHARED, **k
-    ),
-    "GCN": lambda **k: GCN(cutoff=CUTOFF, edge_weight="distance", **SHARED, **k),
-    "GCN uniform": lambda **k: GCN(cutoff=CUTOFF, edge_weight="uniform", **SHARED, **k),
+
+# Small values of what a network has to be given beyond that.
+QUICK = {
+    "cutoff": CUTOFF,
+    "n_basis": BASIS,
+    "edge_dim": 8,
+    "edge_values": True,
+    "edge_weight": "distance",
+    "l_max": 3,
+    "n_channels": 4,
+    "n_heads": 2,
+    "n_predict_transformations": 12,
+    "n_radial": 4,
+    "n_spherical": 3,
+    "n_transformations": 4,
+    "transformations": "haar",
+    "triplet_dim": 6,
+    "update_positions": False,
 }
-READ_VECTORS = {"AngularCoGN", "SymGNN", "SymGNN learned"}
+
+# Parameters that make another kind of network, which is tested as well.
+VARIANTS = {
+    "CGCNN shared": {"conv": "shared"},
+    "CGCNN by task": {"task_layers": 2},
+    "EGNN that moves atoms": {"update_positions": True},
+    "GCN uniform": {"edge_weight": "uniform"},
+    "SymGNN learned": {"edge_values": False, "transformations": "learned"},
+}
+
+# Scalars; a head for each target; vectors of merged atoms; every site, and chance.
+REPRESENTATIVES = ["CGCNN", "CGCNN by task", "AngularCoGN", "SymGNN"]
+
+# The base class, and a network that is made for published weights alone.
+_LEFT_OUT = {"CrystalNetwork", "PublishedCGCNN"}
+
+
+def _subclasses(cls):
+    return {cls}.union(*map(_subclasses, cls.__subclasses__()))
+
+
+def _architectures():
+    """All classes of networks in the package, by name."""
+    for name in estimators.__all__:
+        getattr(estimators, name)  # imports its network
+    return {
+        cls.__name__: cls
+        for cls in sorted(_subclasses(nn.CrystalNetwork), key=lambda c: c.__name__)
+        if cls.__module__.startswith("skcrystal.") and cls.__name__ not in _LEFT_OUT
+    }
+
+
+def _network_of(cls, **variant):
+    """Constructor of a small network that takes what `cls` takes."""
+    parameters = inspect.signature(cls).parameters
+    quick = {name: value for name, value in QUICK.items() if name in parameters}
+    return functools.partial(cls, **(SHARED | quick | variant))
+
+
+def _estimator_of(name):
+    """The regressor with a network of the list, which knows what graphs it reads."""
+    model = getattr(estimators, f"{name.split()[0]}Regressor")()
+    known = model.get_params()
+    variant = VARIANTS.get(name, {})
+    return model.set_params(**{k: v for k, v in variant.items() if k in known})
+
+
+_CLASSES = _architectures()
+NETWORKS = {name: _network_of(cls) for name, cls in _CLASSES.items()}
+for _name, _variant in VARIANTS.items():
+    NETWORKS[_name] = _network_of(_CLASSES[_name.split()[0]], **_variant)
+
+READ_VECTORS = {name for name in NETWORKS if _estimator_of(name)._needs_vectors}
 # Not exact on merged atoms, and never given them.
-READ_EVERY_SITE = {
-    "DimeNetPlusPlus",
-    "EGNN that moves atoms",
-    "SymGNN",
-    "SymGNN learned",
-}
+READ_EVERY_SITE = {name for name in NETWORKS if not _estimator_of(name)._reads_merged}

@@ -1,4 +1,4 @@
-"""How to find out what a network looks at."""
+"""Probes of the inputs that a network depends on."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 _SPACING = 2.0  # Å
 
@@ -16,7 +16,7 @@ def batch_of(structures, **parameters):
     """Batch of crystals on every site, with vectors."""
     transformer = CrystalGraphTransformer(reduce=None, vectors=True, **parameters)
     graphs = transformer.transform(structures)
-    return store_of(graphs, "cpu").gather(np.arange(len(structures)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(structures)))
 
 
 def reach(network, n_atoms=9):

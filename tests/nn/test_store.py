@@ -1,4 +1,4 @@
-"""Batches gathered by us against batches collated by PyTorch Geometric."""
+"""Batches of GraphStore against batches collated by PyTorch Geometric."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from hypothesis import given, settings, strategies as st
 from torch_geometric.data import Batch
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import prediction_batches, store_of
+from skcrystal.estimators.training._loader import prediction_batches
+from skcrystal.nn import GraphStore
 
 
 @pytest.fixture(
@@ -27,7 +28,7 @@ def graphs(request, small):
 @given(rows=st.lists(st.integers(0, 39), min_size=1, max_size=50))
 @settings(max_examples=25, deadline=None)
 def test_gathered_batch_is_pygs(graphs, rows):
-    ours = store_of(graphs, "cpu").gather(np.array(rows))
+    ours = GraphStore.of(graphs, "cpu").gather(np.array(rows))
     theirs = Batch.from_data_list([graphs[i] for i in rows])
     assert len(ours) == len(rows)
     assert torch.equal(ours.atomic_numbers.long(), theirs.z)
@@ -58,8 +59,8 @@ def test_a_memory_mapped_container_is_gathered(tmp_path, graphs):
     from skcrystal import CrystalGraphs
 
     graphs.save(tmp_path / "graphs")
-    mapped = store_of(CrystalGraphs.open(tmp_path / "graphs"), "cpu")
+    mapped = GraphStore.of(CrystalGraphs.open(tmp_path / "graphs"), "cpu")
     rows = np.array([3, 1, 4, 1, 5])
-    ours, expected = mapped.gather(rows), store_of(graphs, "cpu").gather(rows)
+    ours, expected = mapped.gather(rows), GraphStore.of(graphs, "cpu").gather(rows)
     assert torch.equal(ours.edge_index, expected.edge_index)
     assert torch.equal(ours.distance, expected.distance)

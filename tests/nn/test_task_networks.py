@@ -1,12 +1,12 @@
-"""Heads of each target's own, and networks of each target's own that are kept alike."""
+"""One head for each target, and one network for each target with soft sharing."""
 
 import numpy as np
 import pytest
 import torch
 from networks import BASIS, CUTOFF, HIDDEN
 
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import CGCNN, TaskHeads, TaskNetworks
+from skcrystal.nn import CGCNN, GraphStore, TaskNetworks
+from skcrystal.nn._head import TaskHeads
 
 OUTPUTS = {"dropout": 0.0, "pooling": "mean"}
 
@@ -18,7 +18,7 @@ def seed():
 
 @pytest.fixture(scope="module")
 def batch(small_graphs):
-    return store_of(small_graphs, "cpu").gather(np.arange(6))
+    return GraphStore.of(small_graphs, "cpu").gather(np.arange(6))
 
 
 def one(start=None, **outputs):
@@ -151,12 +151,12 @@ def _used(network):
     return [network.convolutions[0].joint.weight, _out(network)]
 
 
-def test_thinned_networks_drop_alike_for_every_target(batch):
+def test_dropout_masks_are_the_same_of_every_target(batch):
     together = networks(2, dropout=0.3, dropout_conv=0.2).eval()
     first, second = together.networks
     second.load_state_dict(first.state_dict())
     with torch.no_grad():
-        samples = together.sample(batch, together.thin(4, seed=0))
+        samples = together.sample(batch, together.draw_masks(4, seed=0))
     assert samples.shape == (6, 4, 2)
     torch.testing.assert_close(samples[..., 0], samples[..., 1])
     assert samples[..., 0].std(dim=1).min() > 0

@@ -48,9 +48,9 @@ def _without_addresses(text: str) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
-def fingerprint(graphs: Any, beside: bytes) -> str:
+def fingerprint(graphs: Any, labels: bytes) -> str:
     """Digest of crystals in their order, and of the labels that go with them."""
-    digest = hashlib.sha256(beside)
+    digest = hashlib.sha256(labels)
     if isinstance(graphs, CrystalGraphs):
         for name, array in sorted(graphs.columns().items()):
             digest.update(name.encode())

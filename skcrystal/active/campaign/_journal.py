@@ -65,7 +65,7 @@ class Journal:
         self.records.append(record)
 
     def write_table(self, frame: pd.DataFrame, name: str) -> None:
-        """Write a table beside the journal, whole or not at all."""
+        """Write a table next to the journal, atomically."""
         if self._file is None:
             return
         with (

@@ -34,7 +34,7 @@ def filter_by_range(
     **ranges : tuple (low, high)
         A range for each column of `frame` that is to be looked at, in its units; None
         for an open end. The beginning of a target's name will do, if no other target
-        begins so. Names that are no Python words go in as
+        begins so. Names that are not Python identifiers go in as
         ``**{"e-form": (-3.5, 0.5)}``.
 
     Returns

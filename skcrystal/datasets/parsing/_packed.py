@@ -85,7 +85,7 @@ def unpack(packed: bytes) -> Structure:
         return Structure.from_dict(json.loads(packed[1:]))
     n_sites, rest = divmod(len(packed) - _HEADER, 25)
     if packed[:1] != _ARRAYS or rest or n_sites < 1:
-        raise ValueError("these bytes are no packed crystal")
+        raise ValueError("these bytes are not a packed crystal")
     pbc = np.frombuffer(packed, np.uint8, 3, 1).astype(bool).tolist()
     lattice = np.frombuffer(packed, np.float64, 9, 4).reshape(3, 3)
     numbers = np.frombuffer(packed, np.uint8, n_sites, _HEADER)

@@ -76,8 +76,8 @@ def parse_structures(
     Parsed
         structures : list of n Structures, in order. Those given as Structures are the
         same objects; others have lattice, species and places, but no labels or
-        properties of sites. failed : dict, reasons by position. remarks : dict, what
-        pymatgen had to guess or mend, by position.
+        properties of sites. failed : dict, reasons by position. remarks : dict, guesses
+        and repairs of pymatgen, by position.
 
     Raises
     ------
@@ -196,8 +196,8 @@ def _parse_one(text: str, log: list[Any]) -> Text | Exception:
         packed, remarks = parse_text(text)
         for warning in log:
             message = str(warning.message)
-            # pymatgen repeats its other warnings in the first of these; the others say
-            # nothing about the crystal, and neither do other kinds of warnings.
+            # pymatgen repeats its other warnings in the first of these; the others, and
+            # other kinds of warnings, do not concern the crystal.
             if issubclass(warning.category, UserWarning) and not message.startswith(
                 ("Issues encountered", "No Pauling", "Ignoring selective dynamics")
             ):

@@ -76,7 +76,7 @@ def cached_arrays(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays
     path : Path
         An npz file.
     source : str
-        Checksum of what they are read from. Arrays of another source are read anew.
+        Checksum of the source. Arrays of another source are read anew.
     read : callable
         Reads them.
     """
@@ -89,8 +89,8 @@ def cached_arrays(path: Path, source: str, read: Callable[[], Arrays]) -> Arrays
         pass  # not there, or damaged
     arrays = read()
     try:
-        with write_atomically(path) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, stamp=np.array(stamp), **arrays)
+        with write_atomically(path) as part, part.open("wb") as unfinished:
+            np.savez(unfinished, allow_pickle=False, stamp=np.array(stamp), **arrays)
     except OSError as error:
         warnings.warn(
             f"Crystals cannot be cached in {path} ({error}): the next call will parse "

@@ -34,7 +34,7 @@ def read_text(path: Path) -> str:
     """Content of a text file, which may be compressed.
 
     CIFs of old are in Latin-1, with names that UTF-8 cannot read: any byte is a
-    character there, and none of them is in what makes the crystal.
+    character there, and none of them is in the crystal data.
     """
     with _OPEN.get(path.suffix.lower(), open)(path, "rb") as file:
         data = file.read()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any, ClassVar
 
-from ...nn import L_MAX, AngularCoGN, CrystalNetwork
+from ...nn import AngularCoGN, CrystalNetwork
+from ...nn.layers._angles import L_MAX
 from ...utils._declared import share_parameters
 from ...utils._validation import Interval
 from .._classifier import GNNClassifier

@@ -12,7 +12,8 @@ import pandas as pd
 from sklearn.base import is_classifier
 
 from ...graphs import GraphSettings
-from ...nn import CGCNN, CONVOLUTIONS, CrystalNetwork, PublishedCGCNN
+from ...nn import CGCNN, CrystalNetwork, PublishedCGCNN
+from ...nn.layers._convolutions import CONVOLUTIONS
 from ...utils._declared import share_parameters
 from ...utils._validation import Interval, StrOptions
 from .._base import GNNEstimator

@@ -9,6 +9,7 @@ from ...nn import TaskNetworks
 from ...utils._declared import share_parameters
 from ...utils._validation import Interval, StrOptions
 from .._regressor import GNNRegressor
+from ..targets._task import Task
 from ._cgcnn import CGCNNArchitecture
 
 
@@ -54,8 +55,8 @@ class MTCGCNNArchitecture(CGCNNArchitecture, GNNRegressor):
             softplus_start,
         )
 
-    def _outputs(self) -> dict[str, Any]:
-        return {**super()._outputs(), "task_layers": self.n_task_layers}
+    def _outputs(self, task: Task) -> dict[str, Any]:
+        return super()._outputs(task) | {"task_layers": self.n_task_layers}
 
     def _trunk_kind(self) -> str:
         return CGCNNArchitecture.__name__

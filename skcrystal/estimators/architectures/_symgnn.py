@@ -5,7 +5,8 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any, ClassVar
 
-from ...nn import TRANSFORMATIONS, CrystalNetwork, SymGNN
+from ...nn import CrystalNetwork, SymGNN
+from ...nn.architectures._symgnn import TRANSFORMATIONS
 from ...utils._declared import share_parameters
 from ...utils._validation import Interval, StrOptions
 from .._base import GNNEstimator

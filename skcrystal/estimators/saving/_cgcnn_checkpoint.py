@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pymatgen.core import Element
 from torch import Tensor
 
-from ...nn import PublishedCGCNN, PublishedSizes
+from ...nn import PublishedCGCNN
+from ...nn.architectures._published_cgcnn import PublishedSizes
 
 # What the checkpoint calls the parts of the network
 _NAMES = {

@@ -13,11 +13,12 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ...graphs import CrystalGraphTransformer
-from ...nn import PublishedCGCNN, PublishedSizes
+from ...nn import PublishedCGCNN
+from ...nn.architectures._published_cgcnn import PublishedSizes
 from ...utils._random import GENERATORS_LOCK
 from ...utils._validation import validate_params_of
 from .._pipelines import is_graph_network, separate
-from ..training._devices import pick_processes
+from ..training._devices import pick_workers
 from ..training._net import prediction_net
 from ._registry import class_names, find_class
 from ._values import Reader, Writer
@@ -226,7 +227,7 @@ def _read_unfitted(
 
 def _device_here(device: str) -> str:
     try:
-        torch.empty(0, device=pick_processes(device, False).device)
+        torch.empty(0, device=pick_workers(device, False).device)
     # Each backend that torch was built without says so in another way.
     except (ValueError, RuntimeError, AssertionError, ImportError):
         warnings.warn(
@@ -259,7 +260,7 @@ def fitted_from(
     GNNEstimator
     """
     model._set_fitted(state)
-    model.net_ = prediction_net(network, pick_processes(model.device, False).device)
+    model.net_ = prediction_net(network, pick_workers(model.device, False).device)
     return model
 
 
@@ -284,8 +285,10 @@ def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
     # The first weights are drawn; the caller's generator stays as it is.
     with GENERATORS_LOCK, torch.random.fork_rng(devices=[]):
         if published:
-            return PublishedCGCNN(**published, **maker._outputs())
-        return maker._build_network()
+            return PublishedCGCNN(**published, **maker._outputs(maker._task))
+        # Earlier versions had no parameter `norm`.
+        norm = maker._architecture.get("norm", "layer")
+        return maker._build_network(maker._task, maker.cutoff_, norm)
 
 
 def sizes_of_published(network: nn.Module) -> PublishedSizes | None:

@@ -1,4 +1,4 @@
-"""What `output_transform` says of each target: how its outputs become predictions."""
+"""The parameter `output_transform`: a link function for each target."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_links(output_transform: Any, names: Sequence[str]) -> tuple[Link, ...]:
     ------
     ValueError
         If it names a target that is not there, or one twice; if a list has not one
-        entry a target; or if an entry is no transform.
+        entry a target; or if an entry is not a transform.
     """
     links: list[Any] = [None] * len(names)
     if isinstance(output_transform, dict):
@@ -62,7 +62,7 @@ def read_links(output_transform: Any, names: Sequence[str]) -> tuple[Link, ...]:
 
 
 def check_not_negative(targets: Targets, links: Sequence[Link]) -> None:
-    """Check labels of targets that are predicted to be never negative.
+    """Check the labels of targets whose link makes predictions that are not negative.
 
     Raises
     ------

@@ -1,22 +1,27 @@
-"""Scaling of labels that a few wrong or far ones do not decide."""
+"""Scaling of labels, robust against a few wrong or far ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import norm
+from torch import Tensor
 
 from ._output_transforms import Link
+
+Values = TypeVar("Values", NDArray[np.float64], Tensor)
 
 # Percentiles between which a normal distribution has two standard deviations
 _LOW, _HIGH = norm.cdf([-1, 1])
 
-# Labels further off than this many scales are mistakes, and count as if they were this
-# far off: no network comes near, and in the loss of a part held back, where one of 1e6
-# would hide all progress with the others, it can still be seen.
+# Labels further off than this many scales are mistakes, and are clipped to it: no
+# network comes near, and in the loss of a validation set one of 1e6 would hide all
+# progress with the others.
 _FARTHEST = 1e3
 
 
@@ -33,10 +38,10 @@ class TargetScaler:
     center, scale : ndarray of shape (T,)
         Median, and half the distance from the 16th to the 84th percentile: the
         standard deviation, if the distribution is normal. More where most labels are
-        alike. In the unit of the target, or that per atom if targets are summed over
-        atoms; of its logarithm for "log".
+        nearly equal. In the unit of the target, or that per atom if targets are summed
+        over atoms; of its logarithm for "log".
     size : ndarray of shape (T,)
-        Below it "log" targets count nearly as they are: the 16th percentile of positive
+        Below it "log" targets are nearly linear: the 16th percentile of positive
         labels. NaN for others.
     links : tuple of T links
     """
@@ -65,7 +70,7 @@ class TargetScaler:
 
     @property
     def softplus_start(self) -> list[float | None] | None:
-        """What a network adds to its outputs before a softplus; None without any."""
+        """Numbers that a network adds to outputs before a softplus, if it has one."""
         if not any(self.links):
             return None
         starts = (self.center / self.scale).tolist()
@@ -75,7 +80,7 @@ class TargetScaler:
         ]
 
     def transform(self, values: NDArray) -> NDArray:
-        """Labels (..., T) to what outputs are compared with."""
+        """Labels (..., T) to the scale of outputs."""
         log = self._is_log
         if log.any():
             values = values.copy()
@@ -83,16 +88,21 @@ class TargetScaler:
         scaled = np.clip((values - self.center) / self.scale, -_FARTHEST, _FARTHEST)
         return scaled + (self.center - self._shift) / self.scale
 
-    def inverse(self, scaled: NDArray) -> NDArray:
-        """Outputs (..., T) to predictions."""
-        values = scaled * self.scale + self._shift
+    def inverse(self, scaled: Values) -> Values:
+        """Outputs (..., T), an array or a tensor, to predictions of the same kind."""
+        scale, shift = _like(self.scale, scaled), _like(self._shift, scaled)
+        values = scaled * scale + shift
         log = self._is_log
-        if log.any():
-            values[..., log] = np.expm1(values[..., log]) * self.size[log]
-        return values
+        if not log.any():
+            return values
+        xp: Any = torch if isinstance(scaled, Tensor) else np
+        is_log = xp.asarray(log, device=scaled.device)
+        # No gradient of a tensor passes through the NaN of other targets.
+        size = _like(np.where(log, self.size, 1.0), scaled)
+        return xp.where(is_log, xp.expm1(xp.where(is_log, values, 0.0)) * size, values)
 
     def slope(self, values: NDArray) -> NDArray:
-        """How fast predictions (..., T) change with outputs, of the same shape."""
+        """Derivatives of predictions (..., T) by outputs, of the same shape."""
         log = self._is_log
         if not log.any():
             return np.broadcast_to(self.scale, values.shape)
@@ -109,6 +119,13 @@ class TargetScaler:
         return np.where([link is None for link in self.links], self.center, 0.0)
 
 
+def _like(values: NDArray, other: NDArray | Tensor) -> Any:
+    """Values as a tensor if `other` is one, of its kind and on its device."""
+    if isinstance(other, Tensor):
+        return torch.from_numpy(values).to(other)
+    return values
+
+
 def _center_and_scale(label: NDArray, weight: NDArray) -> tuple[float, float]:
     center = weighted_quantile(label, weight, 0.5)
     low, high = (weighted_quantile(label, weight, level) for level in (_LOW, _HIGH))
@@ -119,15 +136,16 @@ def _center_and_scale(label: NDArray, weight: NDArray) -> tuple[float, float]:
 
 
 def _rest(distance: NDArray, weight: NDArray, center: float) -> float:
-    """Spread that percentiles do not see where most labels are alike.
+    """Spread of a minority of labels where most are nearly equal.
 
     So are band gaps, zero for metals, or magnetic moments, next to zero for most
-    crystals. Taken is the standard deviation that there would be if all labels apart
-    lay at their median distance; zero if these are half of the labels or more. Apart is
-    what lies further off than a tenth of what one label in ten exceeds.
+    crystals; percentiles then see no spread. Returns the standard deviation that there
+    would be if the minority all lay at their median distance; zero if they are half of
+    the labels or more. A label is apart from most if its distance from the center is
+    more than a tenth of the 90th percentile of distances.
     """
-    alike = max(0.1 * weighted_quantile(distance, weight, 0.9), 1e-12 * abs(center))
-    apart = distance > alike
+    near = max(0.1 * weighted_quantile(distance, weight, 0.9), 1e-12 * abs(center))
+    apart = distance > near
     share = weight[apart].sum() / weight.sum()
     if not 0 < share < 0.5 - 1e-9:  # sums of weights are equal up to rounding
         return 0.0
@@ -162,7 +180,7 @@ def weighted_quantile(values: NDArray, weights: NDArray, level: float) -> float:
     """
     order = np.argsort(values, kind="stable")
     values, reached = values[order], np.cumsum(weights[order])
-    # Sums of weights that are no integers are equal up to rounding.
+    # Sums of weights that are not integers are equal up to rounding.
     levels = reached[-1] * (level + np.array([-1e-9, 1e-9]))
     low, high = values[np.searchsorted(reached, levels)]
     return float(low + (high - low) / 2)

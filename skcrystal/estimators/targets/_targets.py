@@ -1,4 +1,4 @@
-"""Labels: checked, named, masked where they are missing."""
+"""Labels of crystals and of sites: checked, named, masked where missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Targets:
     names : list of str
         From a DataFrame's columns or a Series' name, else ``target_0`` and so on.
     is_1d : bool
-        Whether they came without an axis for targets, and predictions shall go so.
+        Whether they came without an axis for targets, as predictions then do.
     ptr : ndarray of shape (n + 1,), or None
         Crystal i owns rows ``ptr[i]:ptr[i + 1]``; None if each has one.
     """
@@ -44,14 +44,14 @@ class Targets:
         return Targets(rows, self.names, self.is_1d, ptr)
 
     def shaped(self) -> NDArray[np.float64]:
-        """Values in the shape they came in, of sites all in one array."""
+        """Values in the shape in which they were given, of sites all in one array."""
         return self.values[:, 0] if self.is_1d else self.values
 
-    def followed_by(self, other: Targets) -> Targets:
-        """Put labels of other crystals behind these."""
+    def concatenate(self, other: Targets) -> Targets:
+        """Labels of these crystals, then of others."""
         ptr = None
         if self.ptr is not None:
-            assert other.ptr is not None  # see `check_alike`
+            assert other.ptr is not None  # they are of the same task
             ptr = np.concatenate([self.ptr, self.ptr[-1] + other.ptr[1:]])
         values = np.concatenate([self.values, other.values])
         return Targets(values, self.names, self.is_1d, ptr)
@@ -63,7 +63,7 @@ class Targets:
         return ragged_arange(self.ptr[crystals], np.diff(self.ptr)[crystals])
 
     def spread(self, of_crystals: NDArray) -> NDArray:
-        """Hand what crystals have (n, ...) to all their rows (R, ...)."""
+        """Repeat values of crystals (n, ...) for all their rows (R, ...)."""
         if self.ptr is None:
             return of_crystals
         return np.repeat(of_crystals, np.diff(self.ptr), axis=0)
@@ -76,7 +76,7 @@ class Targets:
         return seen[self.ptr[1:]] > seen[self.ptr[:-1]]
 
     def summary(self) -> dict[str, Any]:
-        """What a training set was, for whoever reads of a model later."""
+        """Number of crystals, and range and number of the labels of each target."""
         return {
             "n_crystals": len(self),
             "targets": {
@@ -126,7 +126,7 @@ def read_numbers(y: Any, name: str, shape: str) -> NDArray[np.float64]:
     ----------
     y : array-like
     name, shape : str
-        What it is called, and should be, for the message.
+        Its name and the shape that it should have, for the message.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def read_numbers(y: Any, name: str, shape: str) -> NDArray[np.float64]:
 
 
 def names_of(y: Any, n_targets: int) -> list[str]:
-    """Names of targets: from labels that have some, else numbers.
+    """Names of targets: those of columns or a Series, else numbers.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def names_of(y: Any, n_targets: int) -> list[str]:
 
 
 def default_names(n_targets: int) -> list[str]:
-    """Names of targets that come without any."""
+    """Names of targets without names of their own."""
     return [f"target_{t}" for t in range(n_targets)]
 
 
@@ -173,14 +173,14 @@ def check_values(
     *,
     allow_empty: bool = False,
 ) -> None:
-    """Check labels (R, T) for what cannot be trained on.
+    """Check that labels (R, T) are finite or missing, and that each target has some.
 
     Parameters
     ----------
     values : ndarray of shape (R, T)
     names : list of T str
     place : callable
-        Says where the user finds a row.
+        Returns the name of a row in the user's labels.
     allow_empty : bool, default=False
         Whether a target may have no label.
 
@@ -203,22 +203,21 @@ def check_values(
         )
 
 
-def check_alike(targets: Targets, watched: Targets) -> None:
-    """Check that labels for early stopping are of the targets that are trained on.
+def check_same_targets(names: list[str], validation: list[str]) -> None:
+    """Check that labels of a validation set are of the targets that are trained on.
 
     Raises
     ------
     ValueError
         If they are not.
     """
-    n_targets = len(targets.names)
-    unnamed = default_names(n_targets)
-    if len(watched.names) == n_targets and unnamed in (targets.names, watched.names):
+    unnamed = default_names(len(names))
+    if len(validation) == len(names) and unnamed in (names, validation):
         return
-    if targets.names != watched.names:
+    if names != validation:
         raise ValueError(
-            f"y holds the targets {', '.join(targets.names)}, but y_val "
-            f"{', '.join(watched.names)}; give the same, in the same order."
+            f"y holds the targets {', '.join(names)}, but y_val "
+            f"{', '.join(validation)}; give the same, in the same order."
         )
 
 

@@ -1,4 +1,4 @@
-"""What `task_weights` says of the targets."""
+"""The parameter `task_weights`: fixed weights of targets, or how to find them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
-from ...nn import RateBalance, TaskBalance, UncertaintyBalance
+from ...nn._loss import (
+    POINTWISE_LOSSES,
+    DynamicWeightAverage,
+    TaskWeighting,
+    UncertaintyWeighting,
+)
 from ._targets import column_of
 
 
 @dataclass(frozen=True)
-class Balance:
-    """Weights of T targets: fixed ones, or a way to find them.
+class TaskWeights:
+    """Weights of T targets: fixed ones, or a way to find them in training.
 
     Attributes
     ----------
@@ -24,33 +29,35 @@ class Balance:
         Of mean one.
     kind : {"uncertainty", "dwa"} or None
     start : ndarray of shape (T,), or None
-        Where weights that move start, of mean one; by default at one.
+        Weights to start from in training, of mean one; by default one each.
     """
 
     fixed: NDArray[np.float64]
     kind: str | None = None
     start: NDArray[np.float64] | None = None
 
-    def make(self, loss: str) -> TaskBalance | None:
-        """What finds the weights in training, for errors of this kind."""
+    def make(self, loss: str) -> TaskWeighting | None:
+        """Make the module that finds the weights in training with a pointwise loss."""
         start = np.ones(len(self.fixed)) if self.start is None else self.start
         if self.kind == "uncertainty":
-            return UncertaintyBalance(start, loss)
-        return RateBalance(start) if self.kind == "dwa" else None
+            return UncertaintyWeighting(start, POINTWISE_LOSSES[loss].power)
+        return DynamicWeightAverage(start) if self.kind == "dwa" else None
 
 
-def read_task_weights(task_weights: Any, names: Sequence[str], loss: str) -> Balance:
+def read_task_weights(
+    task_weights: Any, names: Sequence[str], loss: str
+) -> TaskWeights:
     """Read the parameter for the T targets that there are.
 
     Raises
     ------
     ValueError
-        If weights are not one positive number a target, or are to be found beside the
-        variances of ``loss="gaussian_nll"``.
+        If weights are not one positive number a target, or are to be found with
+        ``loss="gaussian_nll"``, which learns variances already.
     """
     ones = np.ones(len(names))
     if task_weights is None:
-        return Balance(ones)
+        return TaskWeights(ones)
     if isinstance(task_weights, str):
         if loss == "gaussian_nll":
             raise ValueError(
@@ -59,7 +66,7 @@ def read_task_weights(task_weights: Any, names: Sequence[str], loss: str) -> Bal
                 "scatter already, for each crystal. Set task_weights=None or to "
                 "numbers, or choose another loss."
             )
-        return Balance(ones, task_weights)
+        return TaskWeights(ones, task_weights)
     if isinstance(task_weights, Mapping):
         weights = np.full(len(names), np.nan)
         for key, weight in task_weights.items():
@@ -88,11 +95,11 @@ def read_task_weights(task_weights: Any, names: Sequence[str], loss: str) -> Bal
             f"task_weights of {names[bad[0]]} is {weights[bad[0]]}; it must be a "
             "positive number. To leave a target out, take its column from y."
         )
-    return Balance(weights / weights.mean())
+    return TaskWeights(weights / weights.mean())
 
 
 class RecordTaskWeights(Callback):
-    """Let weights that are found in training move on, and write them down.
+    """Record the weights that training finds, and update them after each epoch.
 
     Parameters
     ----------
@@ -104,8 +111,8 @@ class RecordTaskWeights(Callback):
         self.names = names
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        # Several processes wrap a loss that has something to train.
-        loss = getattr(net.criterion_, "module", net.criterion_)
-        for name, weight in zip(self.names, loss.balance.weights, strict=True):
+        # Several processes wrap a loss with trained parameters.
+        weighting = getattr(net.criterion_, "module", net.criterion_).weighting
+        for name, weight in zip(self.names, weighting.weights, strict=True):
             net.history.record(f"task_weight_{name}", float(weight))
-        loss.balance.end_epoch(net.add_up)
+        weighting.end_epoch(net.add_up)

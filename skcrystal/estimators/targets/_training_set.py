@@ -1,4 +1,4 @@
-"""Crystals with labels, as training reads them."""
+"""Crystals with labels and weights, of a training and a validation set."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...graphs import CrystalGraphs
-from ._targets import Targets, check_alike
+from ._targets import Targets
 
 
 @dataclass(frozen=True)
-class Labelled:
+class TrainingSet:
     """Crystals with labels and their weights.
 
     Attributes
@@ -23,14 +23,14 @@ class Labelled:
         R rows of labels.
     weights : ndarray of shape (R, T)
         Zero where a label is missing.
-    n_watched : int, default=0
-        How many of the crystals, the last ones, are there for early stopping.
+    n_validation : int, default=0
+        How many of the crystals, the last ones, are a validation set.
     """
 
     graphs: CrystalGraphs
     targets: Targets
     weights: NDArray[np.float64]
-    n_watched: int = 0
+    n_validation: int = 0
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -40,22 +40,21 @@ class Labelled:
         return self.weights[self.targets.rows(crystals)]
 
     def elements(self, crystals: NDArray) -> NDArray[np.int64]:
-        """Atomic numbers in those of some crystals that have a label."""
+        """Atomic numbers in some of the crystals, leaving out those without a label."""
         has_label = self.targets.any_of(np.asarray(self.weights.any(axis=1)))
         picked = np.zeros(len(self), dtype=bool)
         picked[crystals] = has_label[crystals]
         atoms = np.repeat(picked, self.graphs.n_atoms)
         return np.unique(self.graphs.atomic_numbers[atoms]).astype(np.int64)
 
-    def followed_by(self, other: Labelled) -> Labelled:
-        """Put crystals that early stopping watches behind these.
+    def concatenate(self, other: TrainingSet) -> TrainingSet:
+        """These crystals, then others as their validation set.
 
         Raises
         ------
         ValueError
-            If targets or graphs are of another kind.
+            If graphs were made otherwise.
         """
-        check_alike(self.targets, other.targets)
         mine, others = self.graphs, other.graphs
         if (
             mine.settings != others.settings
@@ -65,9 +64,9 @@ class Labelled:
                 f"graphs were made with {others.settings}, but those of X with "
                 f"{mine.settings}; make both with the same CrystalGraphTransformer."
             )
-        return Labelled(
+        return TrainingSet(
             CrystalGraphs.concatenate([self.graphs, other.graphs]),
-            self.targets.followed_by(other.targets),
+            self.targets.concatenate(other.targets),
             np.concatenate([self.weights, other.weights]),
             len(other),
         )

@@ -1,4 +1,4 @@
-"""What happens beside the training loop."""
+"""Callbacks of training: norms, averages of weights, learning rates, divergence."""
 
 from __future__ import annotations
 
@@ -13,90 +13,19 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 
-from ...nn import measure_norms
-from ..targets._scaler import TargetScaler
-
-
-class TargetErrors(Callback):
-    """Record the mean absolute error of each target on the held-back part.
-
-    Predictions begin with a column a target; variances after them are not read.
-
-    Parameters
-    ----------
-    names : list of str
-        One a target; columns are called ``valid_mae_<name>``.
-    scaler : TargetScaler
-        Gives outputs and labels the unit of the target.
-    """
-
-    def __init__(self, names: list[str], scaler: TargetScaler) -> None:
-        self.names = names
-        self.scaler = scaler
-
-    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        self._pieces = []
-
-    def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
-        if training:
-            return
-        start = 0
-        for label, weight in batch[1]:
-            # A piece's weights are scaled by its part of the batch.
-            weight = weight * (len(y_pred) / len(label))
-            predicted = y_pred[start : start + len(label), : label.shape[1]]
-            self._pieces.append(torch.stack([predicted, label, weight]))
-            start += len(label)
-
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        if dataset_valid is None:
-            return
-        whole = torch.cat(self._pieces, dim=1).cpu().numpy().astype(np.float64)
-        del self._pieces  # they may lie on a device
-        predicted, label, weight = whole
-        # A target may have no label there, and a network be far off for a while.
-        with np.errstate(invalid="ignore", over="ignore"):
-            error = self.scaler.inverse(predicted) - self.scaler.inverse(label)
-            errors = (np.abs(error) * weight).sum(0) / weight.sum(0)
-        for name, error in zip(self.names, errors, strict=True):
-            net.history.record(f"valid_mae_{name}", float(error))
-
-
-class ClassErrors(Callback):
-    """Record how much of the held-back part is given its class, by weight."""
-
-    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        self._right, self._all = [], []
-
-    def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
-        if training:
-            return
-        start = 0
-        for label, weight in batch[1]:
-            # A piece's weights are scaled by its part of the batch.
-            weight = weight[:, 0] * (len(y_pred) / len(label))
-            guess = y_pred[start : start + len(label)].argmax(dim=1)
-            self._right.append((weight * (guess == label[:, 0])).sum())
-            self._all.append(weight.sum())
-            start += len(label)
-
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        if dataset_valid is None:
-            return
-        share = torch.stack(self._right).sum() / torch.stack(self._all).sum()
-        del self._right, self._all  # they may lie on a device
-        net.history.record("valid_accuracy", float(share))
+from ...nn.layers._norm import measure_norms
 
 
 class MeasureNorms(Callback):
-    """Let norms over atoms measure the training set: before validation, or at the end.
+    """Measure the statistics of batch norms over the training set.
 
-    It belongs behind what changes weights then.
+    They are measured before validation and at the end of training, after all callbacks
+    that change weights then.
 
     Parameters
     ----------
     loader : callable
-        Makes what iterates over a dataset in batches.
+        Makes an iterator over the batches of a dataset.
     """
 
     # Enough for means, of many crystals and of many atoms, and no whole epoch
@@ -123,11 +52,12 @@ class MeasureNorms(Callback):
 
     def _batches(self):
         n_labels = 0
-        for i, (graphs, labels) in enumerate(self.loader(self._dataset)):
+        for i, batch in enumerate(self.loader(self._dataset)):
             if i >= self._N_BATCHES and n_labels >= self._N_LABELS:
                 return
-            yield from graphs
-            n_labels += sum(len(label) for label, _ in labels)
+            for part in batch:
+                yield part.graphs
+                n_labels += len(part.labels[0])
 
 
 class StopOnDivergence(Callback):

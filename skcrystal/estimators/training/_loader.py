@@ -1,9 +1,9 @@
-"""What training and prediction loop over."""
+"""Batches of graphs and labels for training, batches of graphs for prediction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,54 +15,40 @@ from ...graphs import CrystalGraphs
 from ...graphs._ragged import ragged_arange
 from ...nn import GraphBatch, GraphStore
 
-# What runs through a network at once has at most this many edges (or is one crystal).
-# On the CPU enough to keep the cores busy, and few enough that what lies between two
-# layers is memory that was in use just before: arrays ten times larger come fresh from
-# the system each time, which clears them page by page, ten times slower. Elsewhere what
-# the widest layer holds is then a quarter of a gigabyte.
+# Edges of a micro-batch at most, unless it is one crystal. On the CPU enough to keep
+# the cores busy, and few enough that activations between two layers fit memory that was
+# in use just before: arrays ten times larger come fresh from the system each time,
+# which clears them page by page, ten times slower. Elsewhere the activations of the
+# widest layer take a quarter of a gigabyte.
 _EDGES_AT_ONCE = {"cpu": 30_000}
 _EDGES_ELSEWHERE = 400_000
-
-
-def store_of(
-    graphs: CrystalGraphs, device: str | torch.device, *, sites: bool = False
-) -> GraphStore:
-    """Graphs on a device, ready to be gathered; with `sites`, to be asked of these."""
-    return GraphStore(
-        graphs.columns(),
-        atom_ptr=graphs.atom_ptr,
-        edge_ptr=graphs.edge_ptr,
-        distance_ptr=graphs.distance_ptr,
-        site_ptr=graphs.site_ptr if sites and graphs.site_atom is not None else None,
-        device=device,
-    )
 
 
 def prediction_batches(
     graphs: CrystalGraphs, device: torch.device
 ) -> Iterator[NDArray[np.int64]]:
-    """Consecutive rows, in pieces of bounded size."""
+    """Consecutive rows of graphs, in batches of bounded size."""
     for start, stop in cut(graphs.n_edges, edges_at_once(device)):
         yield np.arange(start, stop)
 
 
 def edges_at_once(device: torch.device) -> int:
-    """Edges that best pass through a network together."""
+    """Edges of a micro-batch at most."""
     return _EDGES_AT_ONCE.get(device.type, _EDGES_ELSEWHERE)
 
 
 def cut(
     sizes: NDArray, budget: int, most: int | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Cut rows in pieces that fill a budget, and have one row at least.
+    """Cut rows in runs that fill a budget, and have one row at least.
 
     Parameters
     ----------
     sizes : ndarray of shape (n,)
-        What each row takes of the budget.
+        Share of the budget that each row takes.
     budget : int
     most : int, optional
-        Rows a piece has at most.
+        Rows a run has at most.
 
     Yields
     ------
@@ -82,14 +68,32 @@ def cut(
 Labels = tuple[Tensor, Tensor]  # and their weights
 
 
+class MicroBatch(NamedTuple):
+    """Part of a batch that passes through the network by itself.
+
+    Attributes
+    ----------
+    graphs : GraphBatch
+    labels : tuple of Tensor
+        Labels and their weights, (R, T) each.
+    share : float
+        Factor of its loss: the losses of all micro-batches, times their shares, add up
+        to the loss of the batch.
+    """
+
+    graphs: GraphBatch
+    labels: Labels
+    share: float
+
+
 class OnePass(Protocol):
-    """What one pass over a data set reads batches from."""
+    """Data of one pass over a data set."""
 
     def n_labels(self, rows: NDArray) -> int: ...
 
-    def pieces(self, rows: NDArray) -> list[NDArray]: ...
+    def split(self, rows: NDArray) -> list[NDArray]: ...
 
-    def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]: ...
+    def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]: ...
 
 
 class GraphDataset(Dataset):
@@ -131,22 +135,23 @@ class GraphDataset(Dataset):
         return self.store.n_atoms[self.rows]
 
     def of_pass(self, random: np.random.RandomState) -> OnePass:
-        """What one pass over the data loops over; of the same length and sizes."""
+        """Data of one pass over the data set, of the same length and sizes."""
         return self
 
     def n_labels(self, rows: NDArray) -> int:
-        """Labels of some of the graphs, be they there or missing."""
+        """Count labels of some of the graphs, missing ones included."""
         if self.label_ptr is None:
             return len(rows)
         return int(np.diff(self.label_ptr)[rows].sum())
 
-    def pieces(self, rows: NDArray) -> list[NDArray]:
-        """Cut rows in pieces of bounded size."""
+    def split(self, rows: NDArray) -> list[NDArray]:
+        """Split the rows of a batch into micro-batches of bounded size."""
         n_edges = self.store.n_edges[self.rows[rows]]
         budget = edges_at_once(self.store.device)
         return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
-    def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
+    def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
+        """Put some of the graphs side by side, with their labels."""
         index = rows
         if self.label_ptr is not None:
             index = ragged_arange(self.label_ptr[rows], np.diff(self.label_ptr)[rows])
@@ -167,8 +172,8 @@ class GraphLoader:
         Atoms a batch has at most, if it has more than one crystal.
     seed : int, optional
         Shuffles, anew at each pass; by default the order is kept.
-    share : tuple of int, default=(0, 1)
-        Number of this process and of all that share each batch.
+    rank, world_size : int, default=0, 1
+        Number of this process, and of all that share each batch.
     """
 
     def __init__(
@@ -177,13 +182,15 @@ class GraphLoader:
         batch_size: int,
         max_atoms: int | None = None,
         seed: int | None = None,
-        share: tuple[int, int] = (0, 1),
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.max_atoms = max_atoms
         self.seed = seed
-        self.share = share
+        self.rank = rank
+        self.world_size = world_size
         self._n_passes = 0
 
     def __len__(self) -> int:
@@ -204,41 +211,37 @@ class GraphLoader:
         if self.max_atoms is None:
             return np.split(rows, range(self.batch_size, n, self.batch_size))
         sizes = self.dataset.n_atoms[rows]
-        pieces = cut(sizes, self.max_atoms, self.batch_size)
-        return [rows[start:stop] for start, stop in pieces]
+        runs = cut(sizes, self.max_atoms, self.batch_size)
+        return [rows[start:stop] for start, stop in runs]
 
     def _random(self, i: int) -> np.random.RandomState:
         return np.random.RandomState([self.seed or 0, i])
 
-    def __iter__(self) -> Iterator[tuple[list[GraphBatch], list[Labels]]]:
-        """Yield each batch, in pieces whose losses add up to that of the batch."""
+    def __iter__(self) -> Iterator[list[MicroBatch]]:
+        """Yield each batch as a list of its micro-batches."""
         plan = self.plan(self._n_passes)
         dataset = self.dataset.of_pass(self._random(self._n_passes))
         self._n_passes += 1
         for rows in plan:
-            pieces = [
-                _piece(dataset, rows, factor)
-                for rows, factor in _shares(dataset, rows, self.share)
+            if self.world_size > 1:
+                yield [self._of_this_process(dataset, rows)]
+                continue
+            n_labels = dataset.n_labels(rows)
+            yield [
+                MicroBatch(*dataset.gather(part), dataset.n_labels(part) / n_labels)
+                for part in dataset.split(rows)
             ]
-            yield [graphs for graphs, _ in pieces], [labels for _, labels in pieces]
 
+    def _of_this_process(self, dataset: OnePass, rows: NDArray) -> MicroBatch:
+        """Rows of a batch that this process takes.
 
-def _shares(
-    dataset: OnePass, rows: NDArray, share: tuple[int, int]
-) -> list[tuple[NDArray, float]]:
-    """Rows of each piece of a batch, and the factor of its weights."""
-    n_labels = dataset.n_labels
-    first, step = share
-    if step == 1:
-        pieces = dataset.pieces(rows)
-        return [(piece, n_labels(piece) / n_labels(rows)) for piece in pieces]
-    # Gradients are averaged over processes, which must all make one pass, though
-    # their shares may differ by a row. One without any counts for nothing.
-    own = rows[first::step]
-    factor = step * n_labels(own) / n_labels(rows)
-    return [(own if len(own) else rows[:1], factor)]
-
-
-def _piece(dataset: OnePass, rows: NDArray, factor: float) -> tuple[GraphBatch, Labels]:
-    graphs, (label, weight) = dataset.batch(rows)
-    return graphs, (label, weight if factor == 1 else weight * factor)
+        Gradients are averaged over processes, which must all make one pass, though
+        their numbers of rows may differ by one. A process without any passes a graph
+        through the network whose labels weigh nothing.
+        """
+        own = rows[self.rank :: self.world_size]
+        if not len(own):
+            graphs, (label, weight) = dataset.gather(rows[:1])
+            return MicroBatch(graphs, (label, 0 * weight), 0.0)
+        share = self.world_size * dataset.n_labels(own) / dataset.n_labels(rows)
+        return MicroBatch(*dataset.gather(own), share)

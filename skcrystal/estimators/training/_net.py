@@ -1,64 +1,72 @@
-"""The skorch net: how it is made, what is kept of it."""
+"""skorch nets on batches of graphs, made and released after training."""
 
 from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping, GradientNormClipping
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from skorch.helper import predefined_split
+from skorch.hf import AccelerateMixin
 from torch import Tensor
 
 from ...nn import CrystalNetwork, GraphBatch, TaskNetworks
 from ._callbacks import AverageWeights, MeasureNorms, StopOnDivergence, make_scheduler
-from ._devices import Processes
-from ._loader import GraphDataset, GraphLoader, Labels
+from ._devices import AcceleratedGroup, WorkerGroup
+from ._loader import GraphDataset, GraphLoader, MicroBatch
 
 if TYPE_CHECKING:
-    from .._base import GNNEstimator
+    from .._parameters import SharedParameters
+    from ..targets._task import Task
 
 
 class GraphNet(NeuralNet):
-    """skorch's training loop over graph batches that are on the device already.
+    """skorch's training loop over batches of graphs that are on the device already.
 
-    A batch is a list of graphs and one of labels and weights: pieces whose losses add
-    up to its own. Each passes forth and back by itself, so that a step may hold more
-    crystals than memory could at once.
+    A batch is a list of micro-batches. Each passes forward and backward by itself, and
+    gradients accumulate, so that a step may hold more crystals than memory holds at
+    once.
     """
 
+    _share = 1.0  # of the micro-batch that passes, in the loss of its batch
+
     def train_step_single(self, batch, **fit_params):
-        """Add up the gradients of all pieces."""
-        step = super().train_step_single
-        self._n_labels = _n_labels(batch)
-        return _join([step(piece, **fit_params) for piece in zip(*batch, strict=True)])
+        """Accumulate the gradients of all micro-batches."""
+        return self._add_up_steps(super().train_step_single, batch, fit_params)
 
     def validation_step(self, batch, **fit_params):
-        """Add up the losses of all pieces."""
-        step = super().validation_step
-        return _join([step(piece, **fit_params) for piece in zip(*batch, strict=True)])
+        """Add up the losses of all micro-batches."""
+        return self._add_up_steps(super().validation_step, batch, fit_params)
+
+    def _add_up_steps(self, step, batch, fit_params):
+        steps = []
+        for part in batch:
+            self._share = part.share
+            steps.append(step((part.graphs, part.labels), **fit_params))
+        return _join(steps)
 
     def infer(self, x: GraphBatch, **fit_params) -> Tensor:
         return self.module_(x)
 
     def get_loss(self, y_pred, y_true, X=None, training=False) -> Tensor:
-        """Error of a piece; in training, with its share of what weights cost."""
+        """Share of a micro-batch in the loss of its batch."""
         loss = self.criterion_(y_pred, y_true)
         # Several processes wrap a network that they share.
         network = getattr(self.module_, "module", self.module_)
         if training and isinstance(network, TaskNetworks):
-            loss = loss + network.penalty() * (len(y_pred) / self._n_labels)
-        return loss
+            loss = loss + network.penalty()
+        return loss if self._share == 1 else loss * self._share
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Run as skorch does, but ask the device for the losses once, at the end.
+        """Run as skorch does, but read the losses from the device once, at the end.
 
-        To read each loss as it comes would make every step wait for the device.
-        Callbacks find it as a tensor of no dimension until then.
+        Reading each loss by itself would make every step wait for the device. Callbacks
+        find a tensor without dimensions until then.
         """
         if iterator is None:
             return
@@ -82,13 +90,58 @@ class GraphNet(NeuralNet):
         return values
 
     def collect(self, losses: Tensor) -> Tensor:
-        """Losses of batches of which this process had a share."""
+        """Losses of whole batches, from those of the part of this process."""
         return losses
 
+    def to_single_process(self, device: torch.device) -> GraphNet:
+        """Return the net for use by this process alone."""
+        return self
 
-def _n_labels(batch: tuple[list[GraphBatch], list[Labels]]) -> int:
+
+class ParallelGraphNet(AccelerateMixin, GraphNet):
+    """A net in one of several processes, over which gradients are averaged."""
+
+    _criteria: list[str]  # skorch's list of losses
+
+    def train_step_single(self, batch, **fit_params):
+        (part,) = batch
+        self._share = part.share
+        return super().train_step_single((part.graphs, part.labels), **fit_params)
+
+    def add_up(self, values: Tensor) -> Tensor:
+        return self.accelerator.reduce(values, reduction="sum")
+
+    def collect(self, losses: Tensor) -> Tensor:
+        return self.accelerator.reduce(losses, reduction="mean")
+
+    def _initialize_accelerator(self):
+        criteria = self._criteria
+        if not any(True for _ in self.criterion_.parameters()):
+            # Torch refuses to wrap a loss without trained parameters.
+            self._criteria = []
+            self.criterion_.to(self.accelerator.device)
+        try:
+            return super()._initialize_accelerator()
+        finally:
+            self._criteria = criteria
+
+    def to_single_process(self, device: torch.device) -> GraphNet:
+        """Return a net with the trained network, and without the accelerator."""
+        self._unwrap_accelerator()
+        net = GraphNet.__new__(GraphNet)
+        of_accelerator = ("accelerator", "unwrap_after_train")
+        state = {k: v for k, v in vars(self).items() if k not in of_accelerator}
+        del state["_wrapped_with_accelerator"]
+        net.__dict__.update(state, device=device)
+        net.module_.to(device)
+        net.criterion_.to(device)
+        net.optimizer_ = net.optimizer_.optimizer
+        return net
+
+
+def _n_labels(batch: list[MicroBatch]) -> int:
     """Rows of labels of a batch: one a crystal, or one a site."""
-    return sum(len(label) for label, _ in batch[1])
+    return sum(len(part.labels[0]) for part in batch)
 
 
 def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -101,16 +154,64 @@ def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def make_net(
-    model: GNNEstimator,
+    model: SharedParameters,
+    task: Task,
     network: CrystalNetwork | TaskNetworks,
     train: GraphDataset,
     valid: GraphDataset | None,
     random: np.random.RandomState,
-    processes: Processes,
+    workers: WorkerGroup,
 ) -> GraphNet:
-    """Make the net that trains `network` as the parameters of `model` say."""
+    """Make the net that trains `network` for `task` by the parameters of `model`."""
     seed = int(random.randint(2**31 - 1))
-    callbacks: list = [StopOnDivergence()]
+    kind, where = _kind_of_net(workers)
+    return kind(
+        network,
+        # skorch takes any other `print` than Python's, such as Ray's, for a wish.
+        callbacks__print_log__sink=(
+            print if model.verbose and workers.is_main else _say_nothing
+        ),
+        criterion=task.criterion(),
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=model.weight_decay,
+        optimizer__fused=True,
+        lr=model.lr,
+        max_epochs=model.max_epochs,
+        batch_size=model.batch_size,
+        iterator_train=GraphLoader,
+        iterator_train__max_atoms=model.max_atoms,
+        iterator_train__seed=seed,
+        iterator_train__rank=workers.rank,
+        iterator_train__world_size=workers.world_size,
+        iterator_valid=GraphLoader,
+        iterator_valid__max_atoms=model.max_atoms,
+        train_split=None if valid is None else predefined_split(valid),
+        callbacks=_callbacks(model, task, train, valid is not None, seed),
+        verbose=int(model.verbose),
+        **where,
+    )
+
+
+def _kind_of_net(workers: WorkerGroup) -> tuple[type[GraphNet], dict[str, Any]]:
+    """Class of the net, and the parameters that place it."""
+    if not isinstance(workers, AcceleratedGroup):
+        return GraphNet, {"device": workers.device}
+    return ParallelGraphNet, {
+        "accelerator": workers.accelerator,
+        "device": None,  # the accelerator places tensors
+        # Early stopping restores weights at the end, under the wrapped names.
+        "unwrap_after_train": False,
+    }
+
+
+def _callbacks(
+    model: SharedParameters,
+    task: Task,
+    train: GraphDataset,
+    validates: bool,
+    seed: int,
+) -> list[Callback]:
+    callbacks: list[Callback] = [StopOnDivergence()]
     if model.ema_decay is not None:
         callbacks.append(AverageWeights(model.ema_decay))
     loader = partial(GraphLoader, batch_size=model.batch_size, seed=seed)
@@ -121,53 +222,29 @@ def make_net(
         steps = GraphLoader(train, model.batch_size, model.max_atoms, seed)
         n_steps = steps.n_steps(model.max_epochs)
         callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
-    callbacks += model._training_callbacks()
-    if valid is not None:
-        callbacks.append(model._error_callback())
+    callbacks += task.callbacks(validates)
+    if validates:
         callbacks.append(
             EarlyStopping(
                 patience=model.n_iter_no_change,
                 load_best=True,
-                # A likelihood may be of either sign, which shares of it cannot be.
-                threshold_mode="rel" if model._loss_is_positive else "abs",
+                # Of a loss of either sign, a relative improvement means nothing.
+                threshold_mode="rel" if task.loss_is_positive else "abs",
             )
         )
     # Users' callbacks keep state; the parameter must stay as it was given.
-    callbacks += copy.deepcopy(list(model.callbacks or []))
-    return processes.make_net(
-        network,
-        # skorch takes any other `print` than Python's, such as Ray's, for a wish.
-        callbacks__print_log__sink=(
-            print if model.verbose and processes.speaks else _say_nothing
-        ),
-        criterion=model._criterion(),
-        optimizer=torch.optim.AdamW,
-        optimizer__weight_decay=model.weight_decay,
-        optimizer__fused=True,
-        lr=model.lr,
-        max_epochs=model.max_epochs,
-        batch_size=model.batch_size,
-        iterator_train=GraphLoader,
-        iterator_train__max_atoms=model.max_atoms,
-        iterator_train__seed=seed,
-        iterator_train__share=processes.share,
-        iterator_valid=GraphLoader,
-        iterator_valid__max_atoms=model.max_atoms,
-        train_split=None if valid is None else predefined_split(valid),
-        callbacks=callbacks,
-        verbose=int(model.verbose),
-    )
+    return callbacks + copy.deepcopy(list(model.callbacks or []))
 
 
 def _say_nothing(text: str) -> None:
     pass
 
 
-def release(net: GraphNet) -> None:
-    """Let go of what only training needs.
+def release(net: GraphNet) -> GraphNet:
+    """Drop references that only training needs, so that no pickle holds them.
 
-    The split holds the validation set, the optimiser and some callbacks the weights
-    again: none belongs into a pickle.
+    The split holds the validation set, the optimiser and some callbacks copies of the
+    weights.
     """
     net.train_split = None
     net.optimizer_.state.clear()
@@ -178,6 +255,7 @@ def release(net: GraphNet) -> None:
         for name in ("best_model_weights_", "lr_scheduler_"):
             if hasattr(callback, name):
                 setattr(callback, name, None)
+    return net
 
 
 def prediction_net(network: torch.nn.Module, device: torch.device) -> GraphNet:
@@ -197,7 +275,7 @@ def prediction_net(network: torch.nn.Module, device: torch.device) -> GraphNet:
 
 
 def history_frame(net: GraphNet) -> pd.DataFrame:
-    """One row an epoch: losses (scaled), errors (in units), rate and seconds."""
+    """Table of losses (scaled), errors (in units), rate and seconds of each epoch."""
     rows = []
     for epoch in net.history:
         row = {

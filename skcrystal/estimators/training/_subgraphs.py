@@ -70,7 +70,7 @@ class Cutting:
         n = int(self.n_parts(self.graphs.n_atoms[i]))
         return cut_crystal(self.graphs, i, n, random)
 
-    def cut_out(self, i: int, core: NDArray) -> Subgraph:
+    def extract(self, i: int, core: NDArray) -> Subgraph:
         """Some atoms of a crystal with what is around them."""
         return extract_subgraph(self.graphs, i, core, self.hops)
 
@@ -152,26 +152,26 @@ class _Parts:
     def n_labels(self, rows: NDArray) -> int:
         return int(self._n_sites[rows].sum())
 
-    def pieces(self, rows: NDArray) -> list[NDArray]:
-        self._parts = {row: self._cut_out(row) for row in rows.tolist()}
+    def split(self, rows: NDArray) -> list[NDArray]:
+        self._parts = {row: self._extract(row) for row in rows.tolist()}
         n_edges = np.array([len(part.edges) for part in self._parts.values()])
         device = self._whole.store.device
         budget = _EDGES_TOGETHER.get(device.type, _EDGES_TOGETHER_ELSEWHERE)
         return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
-    def batch(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
-        parts = [self._parts.get(row) or self._cut_out(row) for row in rows.tolist()]
+    def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
+        parts = [self._parts.get(row) or self._extract(row) for row in rows.tolist()]
         whole = self._whole
         labels = [
             whole.first_label[self._cores[row][0]] + part.sites
             for row, part in zip(rows.tolist(), parts, strict=True)
         ]
         index = whole.store.tensor(np.concatenate(labels))
-        return whole.store.cut_out(parts), (whole.labels[index], whole.weights[index])
+        return whole.store.extract(parts), (whole.labels[index], whole.weights[index])
 
-    def _cut_out(self, row: int) -> Subgraph:
+    def _extract(self, row: int) -> Subgraph:
         i, core = self._cores[row]
-        return self._whole.cutting.cut_out(self._whole.rows[i], core)
+        return self._whole.cutting.extract(self._whole.rows[i], core)
 
 
 def site_batches(
@@ -199,5 +199,5 @@ def site_batches(
             yield store.gather(np.arange(start, stop)), sites
             continue
         for core in cutting.cut(start, np.random.RandomState(0)):
-            part = cutting.cut_out(start, core)
-            yield store.cut_out([part]), graphs.site_ptr[start] + part.sites
+            part = cutting.extract(start, core)
+            yield store.extract([part]), graphs.site_ptr[start] + part.sites

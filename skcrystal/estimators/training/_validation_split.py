@@ -1,4 +1,4 @@
-"""A part of the training set, held back."""
+"""The validation set: given by users, or split from the training set."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...graphs._compositions import reduced_formulas
 from ...utils._random import draw_groups
-from ..targets._training_set import Labelled
+from ..targets._training_set import TrainingSet
 
 
 def hold_back(
@@ -61,7 +61,7 @@ def hold_back(
 
 
 def check_given(X_val: Any, y_val: Any, early_stopping: bool) -> None:
-    """Check that what early stopping shall watch is given, and will be watched.
+    """Check that a validation set is given as a whole, and will be used.
 
     Raises
     ------
@@ -73,48 +73,48 @@ def check_given(X_val: Any, y_val: Any, early_stopping: bool) -> None:
         raise ValueError(f"{given} was given without {missing}; give both or none.")
     if not early_stopping:
         raise ValueError(
-            "X_val and y_val are what early stopping watches, but early_stopping=False;"
-            " set early_stopping=True, or leave them out."
+            "X_val and y_val are a validation set for early stopping, but "
+            "early_stopping=False; set early_stopping=True, or leave them out."
         )
 
 
 def split_rows(
-    data: Labelled, fraction: float | None, random: np.random.RandomState
+    data: TrainingSet, fraction: float | None, random: np.random.RandomState
 ) -> tuple[NDArray, NDArray | None]:
-    """Crystals to train on, and crystals held back if training may stop early.
+    """Split crystals into those to train on, and a validation set if there is one.
 
     Parameters
     ----------
-    data : Labelled
-        n crystals. Those that are there to be watched are held back, else whole
-        formulas are, or whole crystals where atoms are labelled.
+    data : TrainingSet
+        n crystals. If some are a validation set already, these are split off, else
+        whole formulas, or whole crystals where atoms are labelled.
     fraction : float or None
-        How many crystals to hold back; None holds back none.
+        Share of the crystals that the validation set takes; None for no such set.
     random : RandomState
 
     Returns
     -------
-    kept : ndarray of int
-    held : ndarray of int, or None
+    train : ndarray of int
+    valid : ndarray of int, or None
 
     Raises
     ------
     ValueError
-        If a target has no label left to train on, or none at all was held back.
+        If a target has no label left to train on, or the validation set none at all.
     """
-    kept, held = np.arange(len(data)), None
-    if data.n_watched:
-        kept, held = np.split(kept, [len(data) - data.n_watched])
+    train, valid = np.arange(len(data)), None
+    if data.n_validation:
+        train, valid = np.split(train, [len(data) - data.n_validation])
     elif fraction is not None:
-        kept, held = hold_back(
+        train, valid = hold_back(
             data.graphs,
             fraction,
             random,
             otherwise="set early_stopping=False, add others, or give X_val and y_val",
             whole="formulas" if data.targets.ptr is None else "crystals",
         )
-    empty = np.flatnonzero(~data.weights_of(kept).any(axis=0))
-    if len(empty) and data.n_watched:
+    empty = np.flatnonzero(~data.weights_of(train).any(axis=0))
+    if len(empty) and data.n_validation:
         raise ValueError(
             f"there is nothing to train {data.targets.names[empty[0]]} on: all its "
             "labels have sample_weight 0."
@@ -122,14 +122,14 @@ def split_rows(
     if len(empty):
         raise ValueError(
             f"nothing is left to train {data.targets.names[empty[0]]} on: all its "
-            "labels have sample_weight 0 or were held back; check sample_weight, lower "
-            "`validation_fraction`, or set early_stopping=False."
+            "labels have sample_weight 0 or are in the validation set; check "
+            "sample_weight, lower `validation_fraction`, or set early_stopping=False."
         )
-    if held is not None and not data.weights_of(held).any():
-        if data.n_watched:
-            raise ValueError("y_val, which early stopping watches, has no label.")
+    if valid is not None and not data.weights_of(valid).any():
+        if data.n_validation:
+            raise ValueError("y_val, of the validation set, has no label.")
         raise ValueError(
-            "early_stopping=True held back crystals without any label; raise "
+            "early_stopping=True took a validation set without any label; raise "
             "`validation_fraction`, or set early_stopping=False."
         )
-    return kept, held
+    return train, valid

@@ -1,4 +1,4 @@
-"""One network a module, as published."""
+"""Network architectures, one in each module."""
 
 from ...utils._lazy import attach_stub
 

@@ -1,4 +1,4 @@
-"""Graph network with states on edges that see each other's angles."""
+"""Graph network with edge states and message passing between edges by angles."""
 
 from collections.abc import Callable
 from typing import Unpack
@@ -14,19 +14,19 @@ from ._cogn import CoGN
 
 
 class EdgeToEdge(nn.Module):
-    """Edges of one atom hear of each other, by the angle between them.
+    """Message passing between the edges of an atom by the angles between them.
 
     ``h_ij + W_o norm(sum_k w_ik (W_i h_ik + b_i) * f(cos theta_jik)) + b_o``, passed
-    through a SiLU, where f is a combination of Legendre polynomials that is learned for
-    each channel. This is a layer of message passing on the line graph, whose edges are
-    pairs of bonds; none of them is ever made.
+    through a SiLU, where f is a learned combination of Legendre polynomials for each
+    channel. This is message passing on the line graph, whose edges are pairs of bonds,
+    without building it.
 
     Parameters
     ----------
     edge_dim : int
         Width K of the edge features.
     n_channels : int
-        Width of what edges hear.
+        Width of messages between edges.
     l_max : int
         Largest degree of the polynomials.
     """
@@ -34,25 +34,25 @@ class EdgeToEdge(nn.Module):
     def __init__(self, edge_dim: int, n_channels: int, l_max: int) -> None:
         super().__init__()
         self.into = nn.Linear(edge_dim, n_channels)
-        # Were they equal at first, where all edges are alike the norm would divide out
-        # what channels hear.
+        # Random: from equal values the norm would divide out the messages where all
+        # edges are equal.
         self.kernel = nn.Parameter(torch.randn(l_max + 1, n_channels))
         self.norm = nn.LayerNorm(n_channels)
         self.out = nn.Linear(n_channels, edge_dim)
 
     def forward(self, h: Tensor, weight: Tensor, directions: Directions) -> Tensor:
         """Edges (E, K) and their weights (E,) to edges (E, K)."""
-        heard = angle_sum(self.into(h) * weight[:, None], self.kernel, directions)
-        return F.silu(h + self.out(self.norm(heard)))
+        aggregated = angle_sum(self.into(h) * weight[:, None], self.kernel, directions)
+        return F.silu(h + self.out(self.norm(aggregated)))
 
 
 class AngularCoGN(CoGN):
-    """``CoGN`` in which edges also hear of the others of their atom, and the angles.
+    """``CoGN`` with message passing between the edges of an atom by angles.
 
     Parameters
     ----------
     n_channels : int
-        Width of what edges hear of each other.
+        Width of messages between edges.
     l_max : int
         Largest degree of Legendre polynomials in the angle.
     cutoff, n_basis, edge_dim, n_layers

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._basis import GaussianBasis, cosine_cutoff
 from ..layers._convolutions import CONVOLUTIONS
@@ -16,11 +16,11 @@ from ..layers._radial import radial_grid
 class CGCNN(CrystalNetwork):
     """Convolutions over a Gaussian expansion of distances.
 
-    Differs from the published network in three points. Messages fade out towards the
-    cutoff, so that predictions do not jump when a neighbour crosses it. Sums of
-    messages are normalised per atom instead of over the edges of a batch: a prediction
-    then depends on its crystal alone. And they pass a SiLU before they are added,
-    instead of a softplus after: the residual path stays clear.
+    Differs from the published network in three points. Messages have an envelope that
+    falls to zero at the cutoff, so that predictions do not jump when a neighbour
+    crosses it. Sums of messages are normalised per atom instead of over the edges of a
+    batch: a prediction then depends on its crystal alone. And they pass a SiLU before
+    they are added, instead of a softplus after: the residual path is an identity.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class CGCNN(CrystalNetwork):
     n_layers : int
         Number of convolutions.
     conv : {"gated", "shared", "self"}, default="gated"
-        What an atom hears of its neighbours: gated messages (eq. 5 of the paper), sums
-        of one linear map (eq. 4), or nothing.
+        Messages of neighbours: gated (eq. 5 of the paper), by one linear map (eq. 4),
+        or none.
     **shared
         See ``CrystalNetwork``.
 
     Raises
     ------
     ValueError
-        If there is no such convolution.
+        If `conv` is unknown.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class CGCNN(CrystalNetwork):
         self.hops = n_layers
         if conv not in CONVOLUTIONS:
             raise ValueError(
-                f"conv={conv!r} is no convolution; use one of {sorted(CONVOLUTIONS)}."
+                f"conv={conv!r} is not a convolution; use one of "
+                f"{sorted(CONVOLUTIONS)}."
             )
         hidden_dim = shared["hidden_dim"]
         self.cutoff = cutoff
@@ -67,12 +68,14 @@ class CGCNN(CrystalNetwork):
         )
         self.norms = nn.ModuleList(self.make_norm() for _ in range(n_layers))
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         bond = self.basis(grid.points)
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = x + drop(F.silu(norm(convolution(x, bond, batch, fade, grid), batch)))
+            x = x + dropout(
+                F.silu(norm(convolution(x, bond, batch, envelope, grid), batch))
+            )
         return x

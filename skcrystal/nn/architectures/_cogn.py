@@ -1,4 +1,4 @@
-"""Graph network with states on edges, after coGN."""
+"""Graph network with edge states, after coGN."""
 
 from collections.abc import Callable
 from typing import Unpack
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._head import ModuleList
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances
@@ -18,7 +18,7 @@ from ..layers._radial import radial_grid
 
 
 class EdgeState(nn.Module):
-    """What an edge knows at first: a function of its length.
+    """Initial features of edges, a function of their lengths.
 
     Parameters
     ----------
@@ -46,20 +46,19 @@ class EdgeState(nn.Module):
         return gather_distances(states, batch)
 
     def weights(self, batch: GraphBatch) -> Tensor:
-        """What each edge counts, (E,): as many as it is, less towards the cutoff."""
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
-        return fade if batch.edge_weight is None else fade * batch.edge_weight
+        """Weights of edges (E,): envelope times multiplicity."""
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
+        return envelope if batch.edge_weight is None else envelope * batch.edge_weight
 
 
 class EdgeBlock(nn.Module):
-    """Update edges from both their atoms, then atoms from their edges.
+    """Edge update from both atoms, then atom update from edges.
 
     With ``h_ij = silu(e_ij + W [x_i, x_j] + b)`` and ``m_ij = W_m h_ij + b_m``, edges
     become ``e_ij + m_ij``, and atoms
-    ``x_i + silu(norm(W_u sum_j w_ij sigmoid(m_ij) * h_ij + b_u))``: what is added to an
-    edge is also the gate of what its atom hears through it. Only ``W_m`` is applied
-    once an edge.
+    ``x_i + silu(norm(W_u sum_j w_ij sigmoid(m_ij) * h_ij + b_u))``: the update of an
+    edge is also the gate of its message. Only ``W_m`` is applied once for each edge.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ class EdgeBlock(nn.Module):
     edge_dim : int
         Width K of the edge features.
     norm : {"layer", "batch"}, default="layer"
-        Of what is added to atoms.
+        Norm of atom updates.
     """
 
     def __init__(self, hidden_dim: int, edge_dim: int, norm: str = "layer") -> None:
@@ -80,7 +79,7 @@ class EdgeBlock(nn.Module):
         self.norm = make_norm(norm, hidden_dim)
 
     def join(self, x: Tensor, edge: Tensor, batch: GraphBatch) -> Tensor:
-        """Atoms (N, F) and edges (E, K) to what each edge knows of its ends, (E, K)."""
+        """Atoms (N, F) and edges (E, K) to hidden features of edges, (E, K)."""
         of_center, of_source = self.joint.weight.chunk(2, dim=1)
         center = F.linear(x, of_center, self.joint.bias)
         return edge_update(center, F.linear(x, of_source), edge, batch)
@@ -88,19 +87,19 @@ class EdgeBlock(nn.Module):
     def forward(
         self, h: Tensor, weight: Tensor, batch: GraphBatch
     ) -> tuple[Tensor, Tensor]:
-        """What edges know (E, K), weights (E,) to what is added to atoms and edges."""
+        """Hidden features (E, K) and weights (E,) to updates of atoms and edges."""
         message = self.message(h)
         total = gated_edge_sum(h, message, weight, batch)
         return F.silu(self.norm(self.update(total), batch)), message
 
 
 class CoGN(CrystalNetwork):
-    """Residual blocks that update edges and atoms in turn, from distances alone [1]_.
+    """Residual updates of edges and atoms in turn, from distances alone [1]_.
 
-    Differs from the published network in that messages are gated, fade out towards
-    the cutoff and are normalised per atom, all as in our ``CGCNN``. And the state of an
-    edge enters the hidden layer of the next block as it is: one matrix an edge and
-    block is all there is.
+    Differs from the published network in that messages are gated, have an envelope and
+    are normalised per atom, as in our ``CGCNN``. And the state of an edge enters the
+    hidden layer of the next block without a map: there is one matrix for each edge and
+    block.
 
     Parameters
     ----------
@@ -138,7 +137,7 @@ class CoGN(CrystalNetwork):
             for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         edge = self.edges(batch)
         weight = self.edges.weights(batch)
@@ -147,7 +146,7 @@ class CoGN(CrystalNetwork):
         for i, block in enumerate(self.blocks):
             h = refine(i, block.join(x, edge, batch))
             new, message = block(h, weight, batch)
-            x = x + drop(new)
+            x = x + dropout(new)
             if i < last:
                 edge = edge + message
         return x
@@ -155,5 +154,5 @@ class CoGN(CrystalNetwork):
     def refiner(
         self, batch: GraphBatch, weight: Tensor
     ) -> Callable[[int, Tensor], Tensor]:
-        """What a subclass makes of the joined features (E, K) in each block."""
+        """Update of the hidden features (E, K) in each block, by subclasses."""
         return lambda block, h: h

@@ -1,4 +1,4 @@
-"""DimeNet++: messages on edges that see the angles between them."""
+"""DimeNet++: message passing between edges by the angles between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch_geometric.nn.models.dimenet import (
 )
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances, segment_sum
 from ..layers._edge_states import edge_update
@@ -27,7 +27,7 @@ _ROWS_AT_ONCE = 4096
 
 
 class TripletInteraction(InteractionPPBlock):
-    """PyG's block of DimeNet++, same weights and results, without rows of triplets."""
+    """PyG's block of DimeNet++, equal in weights and results; no triplet arrays."""
 
     def forward(
         self,
@@ -63,12 +63,11 @@ class TripletInteraction(InteractionPPBlock):
 
 
 def in_parts(function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
-    """Call a function that treats rows (E, ...) one by one on some of them at a time.
+    """Results of a function of each row (E, ...), computed in chunks of rows.
 
-    Of each part only what goes in is kept for the backward pass, which calls the
-    function again. On a CPU that is faster all the same, because what lies between two
-    layers stays in the cache, and takes half of the memory. Elsewhere all rows
-    pass at once.
+    The backward pass computes each chunk again from its input (gradient checkpointing).
+    On a CPU that is faster nevertheless, because activations stay in the cache, and
+    takes half of the memory. Elsewhere all rows are one chunk.
     """
     if rows[0].device.type != "cpu" or len(rows[0]) <= _ROWS_AT_ONCE:
         return function(*rows)
@@ -96,10 +95,10 @@ class MessageReadout(OutputPPBlock):
 
 
 class MessageEmbedding(nn.Module):
-    """What edges say at first: ``silu(W [x_i, x_j, silu(V rbf_ij)])``.
+    """Initial messages of edges, ``silu(W [x_i, x_j, silu(V rbf_ij)])``.
 
     Equal to PyG's ``EmbeddingBlock`` on features of atoms; the map of the joined vector
-    runs once an atom for each of the ends, and once a distance.
+    runs once for each atom at either end, and once for each distance.
 
     Parameters
     ----------
@@ -127,10 +126,10 @@ class MessageEmbedding(nn.Module):
 
 
 class DimeNetPlusPlus(CrystalNetwork):
-    """Messages on edges, from the messages before them and the angles, after [1]_.
+    """Messages of edges from preceding messages and angles, after [1]_.
 
-    Blocks are PyTorch Geometric's. Atoms are described by their elements' properties,
-    and what all output blocks say of an atom is a vector that the head maps to targets.
+    Blocks are PyTorch Geometric's. Atoms start from the properties of their elements,
+    and output blocks add up to a vector of each atom, which the head maps to targets.
 
     Parameters
     ----------
@@ -164,7 +163,7 @@ class DimeNetPlusPlus(CrystalNetwork):
     ) -> None:
         super().__init__(**shared)
         hidden_dim = shared["hidden_dim"]
-        # A message knows both ends of its edge before any block has passed.
+        # Messages depend on both ends of the edge before the first block.
         self.hops = n_layers + 1
         self.rbf = BesselBasisLayer(n_radial, cutoff)
         self.radial = SphericalBessel(cutoff, n_spherical, n_radial)
@@ -190,20 +189,21 @@ class DimeNetPlusPlus(CrystalNetwork):
                 out_channels=hidden_dim,
                 num_layers=3,
                 act=F.silu,
-                # Zeros, as published, would keep all else from learning at first.
+                # Zeros, as published, would give all weights before them zero gradients
+                # at first.
                 output_initializer="glorot_orthogonal",
             )
             for _ in range(n_layers + 1)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         rbf, radial = self.rbf(batch.distances), self.radial(batch.distances)
         angles = Angles.of(batch, radial.shape[1] - 1)
         message = self.embedding(self.elements(batch.atomic_numbers), rbf, batch)
-        x = drop(self.outputs[0](message, rbf, batch))
+        x = dropout(self.outputs[0](message, rbf, batch))
         for interaction, output in zip(
             self.interactions, self.outputs[1:], strict=True
         ):
             message = interaction(message, rbf, radial, angles, batch)
-            x = x + drop(output(message, rbf, batch))
+            x = x + dropout(output(message, rbf, batch))
         return x

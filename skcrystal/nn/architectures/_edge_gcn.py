@@ -1,4 +1,4 @@
-"""Graph convolutional network whose messages hold features of edges."""
+"""Graph convolutional network with edge features in messages."""
 
 from typing import Unpack
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances, segment_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -18,8 +18,8 @@ class EdgeGCN(CrystalNetwork):
 
     Atoms become ``relu(b + W x_i / d_i + sum_j w_ij (W x_j + W_e e_ij))`` with weights
     ``w_ij = f_ij / sqrt(d_i d_j)`` and degrees ``d_i = 1 + sum_j f_ij``, where f falls
-    from one to zero at the cutoff. Messages are linear: what edges add is a map of one
-    sum, which is taken once for all layers.
+    from one to zero at the cutoff. Messages are linear: the contribution of edges is a
+    map of one sum, which is computed once for all layers.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ class EdgeGCN(CrystalNetwork):
             nn.Linear(n_basis, hidden_dim, bias=False) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
-        fade = cosine_cutoff(batch.distances, self.cutoff)
-        fade = fade.index_select(0, batch.distance_class)
-        loop, weight = normalized_weights(fade, batch)
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
+        envelope = cosine_cutoff(batch.distances, self.cutoff)
+        envelope = envelope.index_select(0, batch.distance_class)
+        loop, weight = normalized_weights(envelope, batch)
         edges = gather_distances(self.basis(batch.distances), batch) * weight[:, None]
         edges = segment_sum(edges, batch.edge_ptr, batch.target)
         x = self.elements(batch.atomic_numbers)
         for convolution, of_edges in zip(self.convolutions, self.of_edges, strict=True):
-            x = drop(F.relu(convolution(x, loop, weight, batch) + of_edges(edges)))
+            x = dropout(F.relu(convolution(x, loop, weight, batch) + of_edges(edges)))
         return x

@@ -1,11 +1,11 @@
-"""Graph attention over edges that have states of their own."""
+"""Graph attention over edges with features."""
 
 from typing import Unpack
 
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._edge_attention import EdgeAttentionBlock
 from ._cogn import EdgeState
@@ -14,13 +14,13 @@ from ._cogn import EdgeState
 class EGAT(CrystalNetwork):
     """Attention over edges whose states start from their lengths.
 
-    Differs from a stack of ``EGATConv`` in these points. Edges count less in the
-    softmax towards the cutoff, by a cosine, so that a neighbour that crosses it changes
-    nothing, unless no other one is left: shares add up to one, however small all
-    weights are. Atoms hear of the states of edges too, if `edge_values`. Sums are
-    normalised per atom, and pass a SiLU before heads are mixed. Atoms and edges keep
-    residual paths. And heads share the width instead of having it each, which takes an
-    eighth of the time of eight heads.
+    Differs from a stack of ``EGATConv`` in these points. An envelope weighs edges in
+    the softmax, so that predictions do not jump when a neighbour crosses the cutoff,
+    unless it is the only one: attention weights add up to one, however small all
+    weights are. Messages contain edge features, if `edge_values`. Sums are normalised
+    per atom, and pass a SiLU before heads are mixed. Atoms and edges have residual
+    paths. And heads share the width, which takes an eighth of the time of eight heads
+    of full width.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class EGAT(CrystalNetwork):
     n_heads : int
         Attention heads of the first block; see ``heads_of_layers``.
     edge_values : bool
-        Whether edges are part of what atoms hear, or decide on attention alone.
+        Whether messages contain edge features, or attention alone depends on them.
     **shared
         See ``CrystalNetwork``.
     """
@@ -65,17 +65,17 @@ class EGAT(CrystalNetwork):
             for heads in heads_of_layers(n_heads, n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         edge = self.edges(batch)
         weight = self.edges.weights(batch)
         for block in self.blocks:
-            x, edge = block(x, edge, batch, weight, drop)
+            x, edge = block(x, edge, batch, weight, dropout)
         return x
 
 
 def heads_of_layers(n_heads: int, n_layers: int) -> list[int]:
-    """Heads of each layer: half as many as of the last one, while that is whole."""
+    """Heads of each layer: half of those of the layer before, while these are even."""
     heads = [n_heads]
     while len(heads) < n_layers:
         heads.append(heads[-1] // 2 if heads[-1] % 2 == 0 else heads[-1])

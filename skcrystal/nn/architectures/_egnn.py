@@ -1,4 +1,4 @@
-"""Network that is equivariant to rotations, and may move atoms as it goes."""
+"""E(n)-equivariant network, which may displace atoms in its layers."""
 
 from typing import Unpack
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._head import ModuleList
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import (
@@ -20,7 +20,7 @@ from ..layers._basis import cosine_cutoff
 from ..layers._edge_states import edge_update
 from ..layers._norm import make_norm
 
-_FIRST_SHIFT = 1e-3  # gain of the map that gives shifts: atoms hardly move at first
+_FIRST_SHIFT = 1e-3  # gain of the map to shifts, which are small at first
 
 
 class EquivariantLayer(nn.Module):
@@ -39,7 +39,7 @@ class EquivariantLayer(nn.Module):
     moves : bool
         Whether the layer moves atoms.
     norm : {"layer", "batch"}, default="layer"
-        Of what atoms hear.
+        Norm of aggregated messages.
 
     References
     ----------
@@ -78,15 +78,15 @@ class EquivariantLayer(nn.Module):
     def features(
         self, x: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch
     ) -> Tensor:
-        """What atoms (N, F) add to themselves for messages (E, F) of weights (E,)."""
-        heard = segment_sum(message * weight[:, None], batch.edge_ptr, batch.target)
-        return self.update(torch.cat([x, self.norm(heard, batch)], dim=1))
+        """Updates (N, F) of atoms from messages (E, F) of weights (E,)."""
+        total = segment_sum(message * weight[:, None], batch.edge_ptr, batch.target)
+        return self.update(torch.cat([x, self.norm(total, batch)], dim=1))
 
     def displace(
         self, vector: Tensor, message: Tensor, weight: Tensor, batch: GraphBatch
     ) -> Tensor:
         """Displacements (E, 3) after atoms have moved."""
-        assert self.shift is not None  # asked of layers that move atoms
+        assert self.shift is not None  # called for layers that move atoms
         pull = vector * (weight[:, None] * self.shift(message))
         shift = -segment_sum(pull, batch.edge_ptr, batch.target)
         degree = 1 + segment_sum(weight[:, None], batch.edge_ptr, batch.target)
@@ -95,12 +95,13 @@ class EquivariantLayer(nn.Module):
 
 
 class EGNN(CrystalNetwork):
-    """E(n)-equivariant network on crystals, read out by what rotations leave alone.
+    """E(n)-equivariant network on crystals with invariant readout.
 
-    Differs from the published network in three points. Messages fade out towards the
-    cutoff, so that predictions do not jump when a neighbour crosses it. Their sum is
-    normalised per atom, and the mean that moves an atom is over its neighbours, for a
-    crystal has no end of other atoms. And squared distances are in units of the cutoff.
+    Differs from the published network in three points. Messages have an envelope that
+    falls to zero at the cutoff, so that predictions do not jump when a neighbour
+    crosses it. Their sum is normalised per atom, and shifts are means over neighbours
+    instead of all other atoms, of which a crystal has infinitely many. And squared
+    distances are in units of the cutoff.
 
     Parameters
     ----------
@@ -109,8 +110,8 @@ class EGNN(CrystalNetwork):
     n_layers : int
         Number of layers.
     update_positions : bool
-        Whether all layers but the last one, after which it would not matter, move
-        atoms. If so, displacements are read from the batch, otherwise distances alone.
+        Whether all layers but the last one move atoms, which needs vectors in the
+        batch; otherwise distances suffice.
     **shared
         See ``CrystalNetwork``.
     """
@@ -136,9 +137,9 @@ class EGNN(CrystalNetwork):
             for i in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        # How much messages count is decided by where atoms are at first.
+        # The envelope depends on the initial distances.
         weight = cosine_cutoff(batch.distances, self.cutoff)
         weight = weight.index_select(0, batch.distance_class)
         if batch.edge_weight is not None:
@@ -147,9 +148,9 @@ class EGNN(CrystalNetwork):
         square = gather_distances((batch.distances / self.cutoff)[:, None] ** 2, batch)
         for layer in self.layers:
             message = layer.messages(x, square, batch)
-            x = x + drop(layer.features(x, message, weight, batch))
+            x = x + dropout(layer.features(x, message, weight, batch))
             if layer.shift is not None:
-                assert vector is not None  # which models that move atoms ask for
+                assert vector is not None  # models that move atoms need vectors
                 vector = layer.displace(vector, message, weight, batch)
                 square = (vector / self.cutoff).square().sum(1, keepdim=True)
         return x

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import neighbor_sum, segment_sum
 from ..layers._basis import cosine_cutoff
@@ -18,8 +18,8 @@ class NormalizedConvolution(nn.Module):
 
     ``x'_i = W (x_i / d_i + sum_j w_ij x_j / sqrt(d_i d_j)) + b``. Equal to
     ``torch_geometric.nn.GCNConv`` on edges to which one self-loop an atom was added
-    by hand: left to itself, GCNConv takes edges between periodic images of one atom
-    for self-loops and merges them.
+    by hand: by default, GCNConv takes edges between periodic images of one atom for
+    self-loops and merges them.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def normalized_weights(weight: Tensor, batch: GraphBatch) -> tuple[Tensor, Tenso
     ----------
     weight : Tensor of shape (E,)
     batch : GraphBatch
-        With edge weights, each row counts that many times.
+        Its edge weights are multiplicities.
 
     Returns
     -------
@@ -70,15 +70,15 @@ def normalized_weights(weight: Tensor, batch: GraphBatch) -> tuple[Tensor, Tenso
 
 
 class GCN(CrystalNetwork):
-    """Graph convolutions with ReLU: the plainest network, fast and short-sighted.
+    """Graph convolutions with ReLU, a fast and simple baseline.
 
     Parameters
     ----------
     cutoff : float
         Distance in Å at which edge weights reach zero.
     edge_weight : {"distance", "uniform"}
-        Weigh neighbours by a smooth function of their distance, or all alike. Alike,
-        the network does not see distances at all.
+        Weigh neighbours by a smooth function of their distance, or equally, in which
+        case predictions do not depend on distances.
     n_layers : int
         Number of convolutions.
     **shared
@@ -102,7 +102,7 @@ class GCN(CrystalNetwork):
             NormalizedConvolution(shared["hidden_dim"]) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         if self.edge_weight == "distance":
             weight = cosine_cutoff(batch.distances, self.cutoff)
             weight = weight.index_select(0, batch.distance_class)
@@ -111,7 +111,7 @@ class GCN(CrystalNetwork):
         loop, weight = normalized_weights(weight, batch)
         x = self.elements(batch.atomic_numbers)
         for convolution in self.convolutions:
-            # Nothing is added here, so features themselves are dropped: after a layer,
-            # not before it as in the original, where elements would go unseen.
-            x = drop(F.relu(convolution(x, loop, weight, batch)))
+            # Without residual path dropout acts on features themselves: after a layer,
+            # not before it as in the original, which would drop elements.
+            x = dropout(F.relu(convolution(x, loop, weight, batch)))
         return x

@@ -1,4 +1,4 @@
-"""Perceptron on what an atom and its neighbours are, and how far away they are."""
+"""Multilayer perceptron on the elements and distances of neighbours."""
 
 from typing import Unpack
 
@@ -7,23 +7,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import filtered_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
 
 
 class LocalMLP(CrystalNetwork):
-    """Multilayer perceptron on elements and radial histograms: no message passing.
+    """Multilayer perceptron on elements and radial histograms, no message passing.
 
     A histogram of an atom's neighbours by distance, ``sum_j a_j f(d_ij) g_k(d_ij)``
-    with Gaussians g and a cutoff f, in which each neighbour weighs what a learned
-    number a of its element says [1]_; and several of them, with other numbers.
+    with Gaussians g and a cutoff f, in which the weight a of a neighbour is learned for
+    its element [1]_; several of them are channels with different weights.
 
     Parameters
     ----------
     cutoff : float
-        Distance in Å at which neighbours cease to count.
+        Distance in Å at which the weight of neighbours reaches zero.
     n_basis : int
         Number of Gaussians of a histogram.
     n_channels : int
@@ -57,11 +57,11 @@ class LocalMLP(CrystalNetwork):
         self.layers = nn.ModuleList(nn.Linear(width, hidden_dim) for width in widths)
         self.norms = nn.ModuleList(self.make_norm() for _ in widths)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         x = torch.cat([x, self.histograms(x, batch)], dim=1)
         for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            new = drop(F.silu(norm(layer(x), batch)))
+            new = dropout(F.silu(norm(layer(x), batch)))
             x = x + new if i else new
         return x
 

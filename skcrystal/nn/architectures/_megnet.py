@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._attention import attention_sum
 from ..layers._basis import GaussianBasis
@@ -18,8 +18,8 @@ class EdgeAttention(nn.Module):
     """GATv2 attention [1]_ with bond features.
 
     Equal to ``torch_geometric.nn.GATv2Conv(..., edge_dim, add_self_loops=False)``,
-    but bonds are mapped once a distinct distance. No self-loops are added: PyG's way
-    of adding them removes the edges between periodic images of one atom.
+    but bonds are mapped once for each distinct distance. No self-loops are added: PyG's
+    way of adding them removes the edges between periodic images of one atom.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class EdgeAttention(nn.Module):
     n_heads : int
         Number of attention heads.
     bond_values : bool, default=False
-        Whether bonds are part of what is summed, and not of the attention alone.
+        Whether messages contain bond features, or attention alone depends on them.
 
     References
     ----------
@@ -113,12 +113,12 @@ class MEGNet(CrystalNetwork):
             _AttentionBlock(hidden_dim, n_heads, self.norm) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.encode_atom(self.elements(batch.atomic_numbers))
         grid = radial_grid(batch.distances, self.basis.width)
         bond = self.encode_bond(self.basis(grid.points))
         for block in self.blocks:
-            x = block(x, bond, batch, grid, drop)
+            x = block(x, bond, batch, grid, dropout)
         return x
 
 
@@ -131,10 +131,17 @@ class _AttentionBlock(nn.Module):
         self.update = _two_layers(hidden_dim, hidden_dim)
 
     def forward(
-        self, x: Tensor, bond: Tensor, batch: GraphBatch, grid: RadialGrid, drop: Drop
+        self,
+        x: Tensor,
+        bond: Tensor,
+        batch: GraphBatch,
+        grid: RadialGrid,
+        dropout: Dropout,
     ) -> Tensor:
-        x = x + drop(self.attention(self.before_attention(x, batch), bond, batch, grid))
-        return x + drop(self.update(self.before_update(x, batch)))
+        x = x + dropout(
+            self.attention(self.before_attention(x, batch), bond, batch, grid)
+        )
+        return x + dropout(self.update(self.before_update(x, batch)))
 
 
 def _two_layers(n_in: int, n_out: int) -> nn.Sequential:

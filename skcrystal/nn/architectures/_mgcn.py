@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import filtered_sum, neighbor_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -22,10 +22,10 @@ def _softplus() -> nn.Module:
 
 
 class PairEmbedding(nn.Module):
-    """A vector for each unordered pair of elements.
+    """Embedding of unordered pairs of elements.
 
     The product of two vectors of elements, mapped, plus a correction of the pair that
-    starts at zero: a pair that training never meets has what its elements give it.
+    starts at zero: a pair absent from training has the vector of its elements.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def pairs_of(batch: GraphBatch) -> tuple[Tensor, GraphBatch]:
 class MultilevelInteraction(nn.Module):
     """One level: ``sum_j f(d_ij) * W x_j + V e_ij`` to atoms, and the next e_ij.
 
-    A block of [1]_, as DGL-LifeSci has it: edge states e follow from those of the level
+    A block of [1]_, as in DGL-LifeSci: edge states e depend on those of the level
     before alone, so they are states of pairs of elements, of which there are few.
 
     Parameters
@@ -82,7 +82,7 @@ class MultilevelInteraction(nn.Module):
     n_basis : int
         Width of the distance basis.
     last : bool
-        Whether there is no further level that would read pairs.
+        Whether this is the last level, without next pairs.
 
     References
     ----------
@@ -119,22 +119,23 @@ class MultilevelInteraction(nn.Module):
         pairs: GraphBatch,
         grid: RadialGrid,
     ) -> tuple[Tensor, Tensor]:
-        """What is added to atoms (N, F); pairs (P, F) of the next level."""
+        """Updates of atoms (N, F); pairs (P, F) of the next level."""
         filters = grid.interpolate(self.filter(basis)) * envelope[:, None]
         weight = envelope.index_select(0, batch.distance_class)
         if batch.edge_weight is not None:
             weight = weight * batch.edge_weight
         pair = self.of_pair(pair)
-        heard = filtered_sum(self.into(x), filters, batch)
-        heard = heard + neighbor_sum(pair, weight, pairs)
-        return self.out(heard), pair if self.next_pair is None else self.next_pair(pair)
+        total = filtered_sum(self.into(x), filters, batch)
+        total = total + neighbor_sum(pair, weight, pairs)
+        return self.out(total), pair if self.next_pair is None else self.next_pair(pair)
 
 
 class MGCN(CrystalNetwork):
-    """Levels of interaction, all of which are read out side by side [1]_.
+    """Levels of interaction, concatenated for the readout [1]_.
 
-    Differs from what was published in that messages fade to zero at the cutoff, and
-    that the features of all levels are mapped to one vector an atom.
+    Differs from the published network in that messages have an envelope that falls to
+    zero at the cutoff, and that the features of all levels are mapped to one vector of
+    each atom.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ class MGCN(CrystalNetwork):
         )
         self.join = nn.Linear((n_layers + 1) * hidden_dim, hidden_dim)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         levels = [self.elements(batch.atomic_numbers)]
         numbers, pairs = pairs_of(batch)
         pair = self.pairs(*numbers)
@@ -182,5 +183,5 @@ class MGCN(CrystalNetwork):
         for interaction in self.interactions:
             x = levels[-1]
             new, pair = interaction(x, pair, basis, envelope, batch, pairs, grid)
-            levels.append(x + drop(new))
+            levels.append(x + dropout(new))
         return self.join(torch.cat(levels, dim=1))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gather_distances, gather_sources
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -18,13 +18,13 @@ from ..layers._radial import radial_grid
 
 
 class EdgeNetwork(nn.Module):
-    """Messages that are matrices times neighbours: ``m_i = sum_j W(d_ij)^T x_j``.
+    """Messages by a matrix for each distance, ``m_i = sum_j W(d_ij)^T x_j``.
 
-    ``W(d) = B + sum_h a_h(d) W_h``, with features a of the distance that a hidden layer
-    gives [1]_. Equal to ``torch_geometric.nn.NNConv`` of that edge network, with sums
-    and without a root weight; but there is no matrix an edge: because sums and maps
-    trade places, ``m_i = sum_h W_h^T (sum_j a_h(d_ij) x_j)``, which takes memory for H
-    rows an atom instead of F an edge.
+    ``W(d) = B + sum_h a_h(d) W_h``, with features a of the distance from a hidden layer
+    [1]_. Equal to ``torch_geometric.nn.NNConv`` of that edge network, with sums and
+    without a root weight; but no edge has a matrix: as sums and linear maps commute,
+    messages are ``m_i = sum_h W_h^T (sum_j a_h(d_ij) x_j)``, which takes memory for H
+    rows of each atom instead of F of each edge.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class EdgeNetwork(nn.Module):
 class MPNN(CrystalNetwork):
     """Steps of one message function and one gated recurrent unit, after [1]_.
 
-    Messages fade to zero at the cutoff and are normalised per atom, so that their scale
-    does not depend on how many neighbours there are.
+    Messages have an envelope that falls to zero at the cutoff and are normalised per
+    atom, so that their scale does not depend on the number of neighbours.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class MPNN(CrystalNetwork):
         self.message_norm = self.make_norm()
         self.update = nn.GRUCell(hidden_dim, hidden_dim)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         padded = pad_edges(batch)
         features = self.edge_features(padded)
@@ -113,16 +113,16 @@ class MPNN(CrystalNetwork):
             message = F.silu(
                 self.message_norm(self.message(x, features, padded), batch)
             )
-            x = x + drop(self.update(message, x) - x)
+            x = x + dropout(self.update(message, x) - x)
         return x
 
     def edge_features(self, padded: GraphBatch) -> Tensor:
-        """Features of the edge network, and a one, times what each edge weighs."""
-        assert padded.edge_weight is not None  # it tells edges from padding
+        """Features of the edge network, and a one, times edge weights."""
+        assert padded.edge_weight is not None  # zero for padding
         grid = radial_grid(padded.distances, self.basis.width)
         hidden = grid.interpolate(self.message.hidden(self.basis(grid.points)))
         of_each = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
-        # Not part of what is interpolated: its curvature jumps at the cutoff.
+        # Not interpolated: its curvature jumps at the cutoff.
         of_each = of_each * cosine_cutoff(padded.distances, self.cutoff)[:, None]
         edges = gather_distances(of_each, padded) * padded.edge_weight[:, None]
         return edges.view(len(padded.atomic_numbers), -1, edges.shape[1])

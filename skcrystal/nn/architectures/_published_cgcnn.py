@@ -1,4 +1,4 @@
-"""The crystal graph network as it was published, for weights trained with it."""
+"""The crystal graph network as published, for published weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, ThinnedNetworks, keep
+from .._dropout import Dropout, DropoutMasks, no_dropout
 from .._head import AnyHead
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import gated_sum, segment_sum
@@ -19,11 +19,11 @@ from ..layers._basis import GaussianBasis
 from ..layers._elements import N_ELEMENTS
 
 _PADDING_DISTANCE = 9.0  # Å
-_SLACK = 1e-5  # Å, for what rounding does to a length of just the cutoff
+_SLACK = 1e-5  # Å, for rounding errors of lengths equal to the cutoff
 
 
 class PublishedSizes(TypedDict):
-    """What tells one published network from another."""
+    """Sizes that differ between published networks."""
 
     hidden_dim: int
     n_layers: int
@@ -33,16 +33,16 @@ class PublishedSizes(TypedDict):
 
 
 class PublishedCGCNN(CrystalNetwork):
-    """The network of Xie and Grossman [1]_, number for number.
+    """The network of Xie and Grossman [1]_, reproduced exactly.
 
     For graphs with ``cutoff=8.0, max_neighbors=12``. The published graph gives each
     atom twelve edges: where fewer neighbours are in reach, the rest lead to the first
     atom of the crystal, at 9 Å. Here graphs hold no such edges, and the network adds
     their messages. Edges longer than the cutoff, by which ``on_isolated="nearest"``
-    joins an atom that has no neighbours, are not heard.
+    joins an atom that has no neighbours, are ignored.
 
-    Batch norms keep the statistics of the training they come from, also while weights
-    are trained on: a prediction depends on its crystal alone.
+    Statistics of batch norms are fixed to those of the original training, also in
+    further training: a prediction depends on its crystal alone.
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ class PublishedCGCNN(CrystalNetwork):
     n_hidden : int, default=1
         Hidden layers of the head.
     n_features : int, default=92
-        Length of the vectors that elements come with.
+        Length of the tabulated vectors of elements.
     **shared
         See ``CrystalNetwork``. A classifier has one target a class, its logit. The head
-        drops features behind its first map, where the published classifier does.
+        has dropout after its first map, as the published classifier.
 
     Attributes
     ----------
@@ -89,7 +89,8 @@ class PublishedCGCNN(CrystalNetwork):
         self.head_dim, self.n_hidden = head_dim, n_hidden  # which make_head reads
         super().__init__(**shared)
         hidden_dim = shared["hidden_dim"]
-        self.hops = None  # padding hears the first atom of a crystal, wherever it is
+        # Padding edges come from the first atom of a crystal, at any distance.
+        self.hops = None
         self.elements = ElementVectors(n_features, hidden_dim)
         # exp(-(d - c)^2 / spacing^2), as a standard deviation
         width = self.cutoff / (self.n_basis - 1) / 2**0.5
@@ -104,25 +105,25 @@ class PublishedCGCNN(CrystalNetwork):
         widths = self.hidden_dim, self.head_dim
         return SoftplusHead(*widths, self.n_hidden, self.n_outputs)
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
-        heard = batch.distances <= self.cutoff + _SLACK
-        heard = heard.to(x.dtype).index_select(0, batch.distance_class)
-        padding = Padding(
+        within = batch.distances <= self.cutoff + _SLACK
+        within = within.to(x.dtype).index_select(0, batch.distance_class)
+        missing = MissingNeighbors(
             first_atom=batch.atom_ptr[:-1].index_select(0, batch.crystal),
-            n_edges=(self.max_neighbors - _n_heard(heard, batch)).clamp(min=0),
+            n_edges=(self.max_neighbors - _n_within(within, batch)).clamp(min=0),
             bond=self.basis(batch.distances.new_tensor([_PADDING_DISTANCE])),
         )
         bond = self.basis(batch.distances)
         for convolution in self.convolutions:
-            x = F.softplus(x + drop(convolution(x, bond, batch, heard, padding)))
+            x = F.softplus(x + dropout(convolution(x, bond, batch, within, missing)))
         return x
 
-    def thin(self, n_networks: int, seed: int) -> ThinnedNetworks:
-        # The published head drops features behind its first map, not before.
+    def draw_masks(self, n_samples: int, seed: int) -> DropoutMasks:
+        # The published head has dropout after its first map, not before.
         published = isinstance(self.head, SoftplusHead)
-        return ThinnedNetworks(
-            n_networks,
+        return DropoutMasks(
+            n_samples,
             hidden_dim=self.head_dim if published else self.hidden_dim,
             dropout=self.dropout,
             dropout_conv=self.dropout_conv,
@@ -131,16 +132,16 @@ class PublishedCGCNN(CrystalNetwork):
         )
 
 
-class Padding(NamedTuple):
-    """Edges that fill an atom's neighbours up to twelve.
+class MissingNeighbors(NamedTuple):
+    """Edges that pad the neighbours of each atom to twelve.
 
     Attributes
     ----------
     first_atom : Tensor of shape (N,), int32
-        Where they come from: the first atom of each atom's crystal. Atoms merged with
-        it are in its place.
+        Their source: the first atom of each atom's crystal, or the atom that it is
+        merged with.
     n_edges : Tensor of shape (N, 1)
-        How many of them each atom has.
+        Their number for each atom.
     bond : Tensor of shape (1, n_basis)
         Their bond features.
     """
@@ -173,11 +174,11 @@ class NormedConvolution(nn.Module):
         bond: Tensor,
         batch: GraphBatch,
         weight: Tensor,
-        padding: Padding,
+        missing: MissingNeighbors,
     ) -> Tensor:
         """Atoms (N, F), bond features (D, n_basis), weights (E,) to messages (N, F)."""
         # A norm of fixed statistics is affine, and so part of the map before it, which
-        # for its part is a sum of maps: of atoms, of neighbours and of distances.
+        # is a sum of maps of atoms, of neighbours and of distances.
         scale, shift = self.norm_message.affine()
         of_center, of_source, of_bond = (scale[:, None] * self.joint.weight).split(
             [x.shape[1], x.shape[1], bond.shape[1]], dim=1
@@ -187,15 +188,15 @@ class NormedConvolution(nn.Module):
         total = gated_sum(center, source, F.linear(bond, of_bond), batch, weight)
         gate, core = (
             center
-            + source.index_select(0, padding.first_atom)
-            + F.linear(padding.bond, of_bond)
+            + source.index_select(0, missing.first_atom)
+            + F.linear(missing.bond, of_bond)
         ).chunk(2, dim=1)
-        total = total + padding.n_edges * gate.sigmoid() * F.softplus(core)
+        total = total + missing.n_edges * gate.sigmoid() * F.softplus(core)
         return self.norm_sum(total)
 
 
 class FixedBatchNorm(nn.Module):
-    """Batch norm whose statistics stay what they are; scale and shift can be trained.
+    """Batch norm with fixed statistics and trainable scale and shift.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ class FixedBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(n_features))
 
     def affine(self) -> tuple[Tensor, Tensor]:
-        """Factor and summand, each (F,), of all that the norm does."""
+        """Factor and summand, each (F,), of the whole norm."""
         scale = self.weight * (self.running_var + self._eps).rsqrt()
         return scale, self.bias - self.running_mean * scale
 
@@ -227,7 +228,7 @@ class FixedBatchNorm(nn.Module):
 
 
 class ElementVectors(nn.Module):
-    """A linear map of given element vectors.
+    """Linear map of given element vectors.
 
     Parameters
     ----------
@@ -239,8 +240,8 @@ class ElementVectors(nn.Module):
     Attributes
     ----------
     features : Tensor of shape (119, n_features)
-        By atomic number. NaN where an element has none: what would be predicted for its
-        crystals is then no number either.
+        By atomic number. NaN where an element has none, and so are predictions for its
+        crystals.
     """
 
     features: Tensor
@@ -252,7 +253,7 @@ class ElementVectors(nn.Module):
         self.linear = nn.Linear(n_features, hidden_dim)
 
     def lacking(self, atomic_numbers: NDArray) -> NDArray[np.bool_]:
-        """Which of the atomic numbers (N,) have no vector."""
+        """Mask of the atomic numbers (N,) without a vector."""
         return self.features[:, 0].isnan().cpu().numpy()[atomic_numbers]
 
     def forward(self, atomic_numbers: Tensor) -> Tensor:
@@ -262,7 +263,7 @@ class ElementVectors(nn.Module):
 
 
 class SoftplusHead(AnyHead):
-    """A softplus before each linear map; features dropped behind the first map.
+    """Head with a softplus before each linear map, and dropout after the first map.
 
     Parameters
     ----------
@@ -286,14 +287,14 @@ class SoftplusHead(AnyHead):
         )
         self.out = nn.Linear(head_dim, n_outputs)
 
-    def forward(self, x: Tensor, drop: Drop = keep) -> Tensor:
+    def forward(self, x: Tensor, dropout: Dropout = no_dropout) -> Tensor:
         """Features (R, F) of crystals or atoms to outputs (R, K)."""
-        return self._outputs(drop(self._hidden(x)))
+        return self._outputs(dropout(self._hidden(x)))
 
     def sample(self, x: Tensor, masks: Tensor) -> Tensor:
         """Features (R, F) to outputs under each of S masks, (R, S, K).
 
-        Masks are of shape (2, S, H), as ``ThinnedNetworks.head``; the second is used.
+        Masks are of shape (2, S, H), as ``DropoutMasks.head``; the second is used.
         """
         return self._outputs(self._hidden(x)[:, None] * masks[1])
 
@@ -306,8 +307,8 @@ class SoftplusHead(AnyHead):
         return self.out(x)
 
 
-def _n_heard(heard: Tensor, batch: GraphBatch) -> Tensor:
-    """Sum over the edges (E,) of each atom, by how many each stands for, (N, 1)."""
+def _n_within(within: Tensor, batch: GraphBatch) -> Tensor:
+    """Sum over the edges (E,) of each atom, with multiplicities, (N, 1)."""
     if batch.edge_weight is not None:
-        heard = heard * batch.edge_weight
-    return segment_sum(heard[:, None], batch.edge_ptr, batch.target)
+        within = within * batch.edge_weight
+    return segment_sum(within[:, None], batch.edge_ptr, batch.target)

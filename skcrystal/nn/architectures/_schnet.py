@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._aggregate import filtered_sum
 from ..layers._basis import GaussianBasis, cosine_cutoff
@@ -25,7 +25,7 @@ class Interaction(nn.Module):
     """One interaction block of [1]_, without the residual.
 
     Equal to ``torch_geometric.nn.models.schnet.InteractionBlock``, but filters are
-    computed once a distinct distance instead of once an edge.
+    computed once for each distinct distance, not for each edge.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Interaction(nn.Module):
         filters = self.filter(basis)
         if grid is not None:
             filters = grid.interpolate(filters)
-        # Not part of what is interpolated: its curvature jumps at the cutoff.
+        # Not interpolated: its curvature jumps at the cutoff.
         filters = filters * envelope[:, None]
         return self.out(filtered_sum(self.into(x), filters, batch))
 
@@ -110,11 +110,11 @@ class SchNet(CrystalNetwork):
             Interaction(hidden_dim, n_basis) for _ in range(n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         grid = radial_grid(batch.distances, self.basis.width)
         basis = self.basis(grid.points)
         envelope = cosine_cutoff(batch.distances, self.cutoff)
         for interaction in self.interactions:
-            x = x + drop(interaction(x, basis, envelope, batch, grid))
+            x = x + dropout(interaction(x, basis, envelope, batch, grid))
         return x

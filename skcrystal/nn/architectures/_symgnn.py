@@ -7,7 +7,7 @@ from typing import Unpack
 from torch import Tensor, nn
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from .._network import CrystalNetwork, NetworkParameters
 from ..layers._basis import cosine_cutoff
 from ..layers._edge_attention import EdgeAttentionBlock
@@ -26,26 +26,25 @@ TRANSFORMATIONS = {"haar": HaarTransformations, "learned": EulerTransformations}
 class SymGNN(CrystalNetwork):
     """Attention over edges whose states start from their displacements [1]_.
 
-    An edge starts as the mean over transformations of what a perceptron makes of its
+    Initial features of an edge are means over transformations of a perceptron of its
     transformed displacement, see ``SymmetrizedEdges``; the rest is ``EGAT``, and
-    departs from the published network as that does from ``EGATConv``. Other than that:
-    what is summed over transformations there is averaged here, so that their number may
-    differ between training and predictions; SiLU takes the place of ReLU; and edges
-    have no normalisation.
+    differs from the published network as that does from ``EGATConv``. Further
+    differences: means over transformations instead of sums, so that their number may
+    differ between training and predictions; SiLU instead of ReLU; and no normalisation
+    of edges.
 
     Parameters
     ----------
     cutoff : float
-        Distance in Å at which edges no longer count.
+        Distance in Å at which edge weights reach zero.
     n_layers : int
         Number of blocks.
     n_heads : int
         Attention heads of the first block; see ``heads_of_layers``.
     edge_values : bool
-        Whether edges are part of what atoms hear, or decide on attention alone.
+        Whether messages contain edge features, or attention alone depends on them.
     transformations : {"haar", "learned"} or None
-        How they are distributed: uniformly, by a distribution that is learned, or there
-        are none.
+        Their distribution: uniform, or learned; or none.
     n_transformations, n_predict_transformations : int
         Their number in training and otherwise.
     **shared
@@ -91,7 +90,7 @@ class SymGNN(CrystalNetwork):
             for heads in heads_of_layers(n_heads, n_layers)
         )
 
-    def atoms(self, batch: GraphBatch, drop: Drop = keep) -> Tensor:
+    def atoms(self, batch: GraphBatch, dropout: Dropout = no_dropout) -> Tensor:
         x = self.elements(batch.atomic_numbers)
         edge = self.edges(batch)
         weight = cosine_cutoff(batch.distances, self.cutoff)
@@ -99,5 +98,5 @@ class SymGNN(CrystalNetwork):
         if batch.edge_weight is not None:
             weight = weight * batch.edge_weight
         for block in self.blocks:
-            x, edge = block(x, edge, batch, weight, drop)
+            x, edge = block(x, edge, batch, weight, dropout)
         return x

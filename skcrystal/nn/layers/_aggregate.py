@@ -1,10 +1,10 @@
-"""Sums over neighbours: where nearly all time of a graph network goes.
+"""Sums over neighbours, which take nearly all time of a graph network.
 
-Each function takes the place of a chain of PyTorch operations over the edges. Written
-out, such a chain keeps five to ten arrays of E rows for the backward pass; on a CPU
-their traffic is what it costs. Here the forward pass keeps what it cannot recompute
-cheaply, and works in place. Edges sorted by target make a sum over neighbours a sum
-over consecutive rows.
+Each function replaces a chain of PyTorch operations over the edges, which would save
+five to ten arrays of E rows for the backward pass; on a CPU their traffic is the cost.
+Here the forward pass works in place and saves only arrays that are expensive to
+recompute. Edges sorted by target make a sum over neighbours a sum over consecutive
+rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .._batch import GraphBatch
 
-_aten = torch.ops.aten  # derivatives that autograd itself calls, in one pass each
+_aten = torch.ops.aten  # derivatives as autograd calls them, one pass each
 
 
 def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
@@ -42,17 +42,17 @@ def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
 
 
 def gather_targets(x: Tensor, batch: GraphBatch) -> Tensor:
-    """Rows of the atom that each edge points to: (N, F) to (E, F)."""
+    """Features of the target of each edge: (N, F) to (E, F)."""
     return _Gather.apply(x, batch.target, batch, "target")
 
 
 def gather_sources(x: Tensor, batch: GraphBatch) -> Tensor:
-    """Rows of the atom that each edge comes from: (N, F) to (E, F)."""
+    """Features of the source of each edge: (N, F) to (E, F)."""
     return _Gather.apply(x, batch.neighbor, batch, "neighbor")
 
 
 def gather_distances(x: Tensor, batch: GraphBatch) -> Tensor:
-    """Rows of the distance that each edge has: (D, F) to (E, F)."""
+    """Features of the distance of each edge: (D, F) to (E, F)."""
     return _Gather.apply(x, batch.distance_class, batch, "distance")
 
 
@@ -103,13 +103,12 @@ def gated_sum(
     Parameters
     ----------
     center, source : Tensor of shape (N, 2 F)
-        What an atom adds as target and as neighbour of an edge.
+        Terms of an atom as target and as source of an edge.
     bond : Tensor of shape (D, 2 F)
-        What each distinct distance adds.
+        Term of each distinct distance.
     batch : GraphBatch
     weight : Tensor of shape (E,), optional
-        Factor of each message, such as a cutoff function; the batch's own edge weights
-        come on top.
+        Factor of each message, such as an envelope, besides the batch's edge weights.
 
     Returns
     -------
@@ -123,7 +122,7 @@ def gated_sum(
 
 
 def promote_dtypes(*tensors: Tensor | None) -> list[Tensor | None]:
-    """Give tensors the widest of their types: under autocast they come in two."""
+    """Tensors in the widest of their types; under autocast there are two."""
     there = [tensor for tensor in tensors if tensor is not None]
     dtype = reduce(torch.promote_types, [tensor.dtype for tensor in there])
     return [None if tensor is None else tensor.to(dtype) for tensor in tensors]
@@ -132,13 +131,13 @@ def promote_dtypes(*tensors: Tensor | None) -> list[Tensor | None]:
 def sum_runs(
     values: Tensor, pointer: Tensor, segment: Tensor, weight: Tensor | None = None
 ) -> Tensor:
-    """Sum runs of rows, each row times its weight."""
+    """Weighted sums of runs of rows."""
     if values.is_cuda:
         if weight is not None:
             values = values * weight[:, None]
         shape = (len(pointer) - 1, values.shape[1])
         return values.new_zeros(shape).index_add_(0, segment, values)
-    # On the CPU four times faster than index_add_, and thirty times than segment_reduce
+    # On the CPU four times faster than index_add_, 30 times than segment_reduce
     rows = torch.arange(len(values), dtype=pointer.dtype, device=values.device)
     return F.embedding_bag(
         rows, values, pointer[:-1], mode="sum", per_sample_weights=weight
@@ -146,7 +145,7 @@ def sum_runs(
 
 
 def scatter_sum(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
-    """Sum edge rows (E, F) by their target, neighbour or distance."""
+    """Sums of edge features (E, F) by target, source or distance."""
     if key == "target":
         return sum_runs(values, batch.edge_ptr, batch.target)
     if values.is_cuda:
@@ -268,7 +267,7 @@ class _GatedSum(Function):
         gate, core = z.chunk(2, dim=1)
         gate.sigmoid_()
         value = F.softplus(core)
-        # `z` now holds sigmoid(f) beside s, all that the backward pass needs.
+        # `z` now holds sigmoid(f) and s, all that the backward pass needs.
         ctx.save_for_backward(z, value, edge_weight)
         ctx.batch = batch
         return sum_runs(gate * value, batch.edge_ptr, batch.target, edge_weight)

@@ -62,14 +62,14 @@ def spherical_harmonics(vector: Tensor, l_max: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Directions:
-    """Where the edges of each atom point.
+    """Spherical harmonics of the edges of each atom.
 
     Attributes
     ----------
     harmonics : Tensor of shape (N, K, M)
-        Of each of the at most K edges of an atom, M functions.
+        M functions of each of the at most K edges of an atom.
     padding : Padding
-        Where the edges of each atom are among the K.
+        Places of the edges of each atom among the K.
     """
 
     harmonics: Tensor
@@ -78,12 +78,12 @@ class Directions:
     @classmethod
     def of(cls, batch: GraphBatch, l_max: int) -> Directions:
         """Directions of the edges of a batch with vectors, up to degree `l_max`."""
-        assert batch.vector is not None  # which models of such networks ask for
+        assert batch.vector is not None  # models of such networks need vectors
         padding = Padding.of(batch.edge_ptr, batch.target)
         return cls(padding.spread(spherical_harmonics(batch.vector, l_max)), padding)
 
     def gather(self, edges: Tensor) -> Tensor:
-        """Sum edge rows (E, C) times each function over the edges of an atom.
+        """Sums over the edges of an atom of features (E, C) times each function.
 
         Returns
         -------
@@ -93,13 +93,13 @@ class Directions:
         return torch.bmm(self.harmonics.transpose(1, 2), self.padding.spread(edges))
 
     def look(self, moments: Tensor) -> Tensor:
-        """What atoms have (N, M, C), in the direction of each edge: (E, C)."""
+        """Moments of atoms (N, M, C), evaluated along each edge: (E, C)."""
         moments = moments.to(self.harmonics.dtype)
         return self.padding.collect(torch.bmm(self.harmonics, moments))
 
 
 def look(moments: Tensor, directions: Directions) -> Tensor:
-    """What atoms have (N, M, C), in the direction of each edge: (E, C).
+    """Moments of atoms (N, M, C), evaluated along each edge: (E, C).
 
     Gradients pass to the moments.
     """
@@ -110,10 +110,9 @@ def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
     """Sum over all pairs of edges of an atom, by the angle between them.
 
     ``out_ij = sum_k e_ik * f(cos(angle between ij and ik))``, with the function
-    ``f = sum_l kernel_l P_l`` of each channel; k runs over j too. Nothing is written
-    down for a pair: moments ``A_lm = sum_k e_ik Y_lm(r_ik)`` are added up once an atom
-    and read out in the direction of each edge, which by the addition theorem is the
-    same.
+    ``f = sum_l kernel_l P_l`` of each channel; k includes j. No array has a row for
+    each pair: moments ``A_lm = sum_k e_ik Y_lm(r_ik)`` are summed once for each atom
+    and evaluated along each edge, which by the addition theorem is the same.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
     return look(moments * of_each, directions)
 
 
-# Each is what the other's gradient needs; written out, no padded copy is kept.
+# Each is the other's gradient; as functions, they save no padded copy.
 
 
 class _Gather(Function):

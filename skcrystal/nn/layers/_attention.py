@@ -34,13 +34,13 @@ def attention_sum(
     Parameters
     ----------
     center, source : Tensor of shape (N, F)
-        What an atom adds as target and as neighbour of an edge.
+        Terms of an atom as target and as source of an edge.
     bond : Tensor of shape (D, F)
-        What each distinct distance adds.
+        Term of each distinct distance.
     attention : Tensor of shape (H, F / H)
         The vector a of each head.
     batch : GraphBatch
-        Its edge weights say how often each edge enters softmax and sum.
+        Its edge weights are multiplicities of edges in softmax and sum.
     bond_values : bool
         Whether the value v is ``source_j + bond_ij``, or ``source_j`` alone.
 
@@ -63,15 +63,15 @@ def softmax_over_neighbors(score: Tensor, batch: GraphBatch) -> Tensor:
 
 
 def softmax_shares(score: Tensor, weight: Tensor | None, batch: GraphBatch) -> Tensor:
-    """What an edge of weight one gets in a softmax, (E, H), whatever its own weight.
+    """Softmax value (E, H) of an edge of weight one, in place of its own weight.
 
-    Times the weights (E,) it is the softmax, and the derivative by a weight needs it
-    where that is zero.
+    Times the weights (E,) it is the softmax; the derivative by a weight needs it also
+    where the weight is zero.
     """
-    # Any shift leaves a softmax alone; the largest score of all will do, unless that of
-    # some atom lies so far below it that exponentials would vanish.
+    # A softmax does not depend on the shift; the largest score of all suffices, unless
+    # those of some atom lie so far below that exponentials would underflow.
     shift = None
-    if not score.is_cuda and len(score):  # there, to look at values means to wait
+    if not score.is_cuda and len(score):  # reading values from a GPU waits
         least, largest = torch.aminmax(score)
         if largest - least < _SPREAD:
             shift = largest
@@ -80,14 +80,14 @@ def softmax_shares(score: Tensor, weight: Tensor | None, batch: GraphBatch) -> T
         shape = (len(batch.edge_ptr) - 1, score.shape[1])
         largest = score.new_full(shape, -torch.inf)
         counted = score
-        if weight is not None:  # what does not count must not hide what does
+        if weight is not None:  # scores of weight zero must not set the shift
             counted = score.masked_fill(weight[:, None] == 0, -torch.inf)
         largest.scatter_reduce_(0, index, counted, "amax")
         largest.masked_fill_(largest == -torch.inf, 0.0)
         shift = largest.index_select(0, batch.target)
     share = (score - shift).clamp_max_(_SPREAD).exp_()
     total = sum_runs(share, batch.edge_ptr, batch.target, weight)
-    # An atom of which no edge counts hears nothing.
+    # Atoms whose edges all have weight zero get zeros.
     total.masked_fill_(total == 0, torch.inf)
     return share.div_(total.index_select(0, batch.target))
 
@@ -110,7 +110,7 @@ class _AttentionSum(Function):
         z = center.index_select(0, batch.target).add_(value)
         if not bond_values:
             z.add_(of_bond)
-        # The sign of what a leaky ReLU gives is that of what it was given.
+        # A leaky ReLU preserves the sign, as its derivative needs.
         F.leaky_relu_(z, _SLOPE)
         score = (_heads(z, attention) * attention).sum(-1)
         share = softmax_shares(score, weight, batch)
@@ -127,7 +127,7 @@ class _AttentionSum(Function):
         batch = ctx.batch
         grad_message = grad.index_select(0, batch.target)
         grad_alpha = _heads(grad_message * value, attention).sum(-1)
-        # Of a softmax: alpha times what stands out from the mean by alpha
+        # Of a softmax: alpha times the deviation from the mean under alpha
         mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
         grad_alpha.sub_(mean.index_select(0, batch.target))
         grad_attention = grad_weight = None

@@ -1,4 +1,4 @@
-"""Convolutions of the crystal graph network: what an atom hears of its neighbours."""
+"""Convolutions of the crystal graph network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class GatedConvolution(nn.Module):
 
     ``sum_j sigmoid(z_ij W_f + b_f) * softplus(z_ij W_s + b_s)`` with
     ``z_ij = [x_i, x_j, u_ij]``. The linear map of the three joined vectors is the sum
-    of three maps, two of which run once an atom and one once a distance instead of
-    once an edge. Adding `x` gives ``torch_geometric.nn.CGConv``.
+    of three maps, two of which run once for each atom and one once for each distance,
+    not for each edge. Adding `x` gives ``torch_geometric.nn.CGConv``.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class SharedConvolution(nn.Module):
     """One matrix for all neighbours (eq. 4 of [1]_, without norm and nonlinearity).
 
     ``sum_j (x_j W_c + u_ij W_u) + x_i W_s + b``. Sums of linear maps are maps of sums,
-    so that neighbours and bonds are added up first and mapped once an atom. That also
-    shows what gates are for: but for weights that depend on distance, an atom hears
-    which neighbours it has and at which distances, not which of them is at which.
+    so that neighbours and bonds are summed first and mapped once for each atom. Without
+    gates, apart from weights that depend on distance, messages hold the elements of the
+    neighbours and their distances, but not which element is at which distance.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class SharedConvolution(nn.Module):
 
     def __init__(self, hidden_dim: int, n_basis: int) -> None:
         super().__init__()
-        # [W_s, W_c, W_u], joined as the vectors of a gated convolution are
+        # [W_s, W_c, W_u], joined as in a gated convolution
         self.joint = nn.Linear(2 * hidden_dim + n_basis, hidden_dim)
 
     def forward(
@@ -111,18 +111,18 @@ class SharedConvolution(nn.Module):
 
 
 class SelfConvolution(nn.Module):
-    """No neighbours at all: ``x_i W_s + b``.
+    """Linear map without neighbours, ``x_i W_s + b``.
 
-    A network of these sees the composition of a crystal, and nothing of its geometry:
-    the baseline that tells what neighbours are worth.
+    A network of these depends on the composition of a crystal but not on its geometry:
+    a baseline that measures the value of message passing.
 
     Parameters
     ----------
     hidden_dim : int
         Width F of the atom features.
     n_basis : int
-        Not used; taken, as all but `x` in ``forward``, so that convolutions can stand
-        in for one another.
+        Not used; accepted, as all but `x` in ``forward``, for one interface of all
+        convolutions.
     """
 
     def __init__(self, hidden_dim: int, n_basis: int) -> None:

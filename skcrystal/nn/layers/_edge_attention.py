@@ -1,4 +1,4 @@
-"""Attention between atoms whose edges have states of their own."""
+"""Attention over edges with features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .._batch import GraphBatch
-from .._dropout import Drop, keep
+from .._dropout import Dropout, no_dropout
 from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 from ._attention import softmax_shares
 from ._norm import make_norm
@@ -20,14 +20,14 @@ _SLOPE = 0.01  # of EGAT's leaky ReLU
 
 
 class EdgeAttentionLayer(nn.Module):
-    """Update edges from both their atoms, then attend to neighbours by their edges.
+    """Edge update from both atoms, then attention over neighbours by their edges.
 
     Edges become ``e'_ij = leaky_relu(W_e [x_i, e_ij, x_j] + b)``, and atoms
     ``x'_i = sum_j alpha_ij W_v x_j``, where alpha is the softmax of ``a . e'_ij`` over
-    the neighbours of each atom, head by head [1]_. Equal to DGL's ``EGATConv``, with
-    heads one beside the other, but the map of the joined vector runs once an atom for
-    each of the ends, and once an edge only for the edge. With `edge_values` atoms hear
-    of edges, not only by them: ``x'_i = sum_j alpha_ij (W_v x_j + W_u e'_ij)``.
+    the neighbours of each atom, head by head [1]_. Equal to DGL's ``EGATConv`` with
+    concatenated heads, but the map of the joined vector runs once for each atom at
+    either end, and once for each edge. With `edge_values` messages contain edge
+    features: ``x'_i = sum_j alpha_ij (W_v x_j + W_u e'_ij)``.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class EdgeAttentionLayer(nn.Module):
     out_dim : int
         Width G of the new atom features, a multiple of `n_heads`.
     n_heads : int
-        Number of attention heads; each has its share of both widths.
+        Number of attention heads, which share both widths.
     edge_values : bool, default=False
-        Whether edges are part of what is summed, and not of the attention alone.
+        Whether messages contain edge features, or attention alone depends on them.
 
     Raises
     ------
@@ -95,8 +95,8 @@ class EdgeAttentionLayer(nn.Module):
         edge : Tensor of shape (E, K)
         batch : GraphBatch
         weight : Tensor of shape (E,), optional
-            How much each edge counts in the softmax, in place of the batch's own edge
-            weights: these times a cutoff function, say.
+            Weight of each edge in the softmax, in place of the batch's edge weights:
+            these times an envelope, for example.
 
         Returns
         -------
@@ -126,8 +126,8 @@ class EdgeAttentionLayer(nn.Module):
 class EdgeAttentionBlock(nn.Module):
     """Edge attention with residual paths of atoms and edges.
 
-    Atoms become ``x_i + W silu(norm(x'_i)) + b``, edges ``e_ij + e'_ij``, with what
-    `EdgeAttentionLayer` makes of both.
+    Atoms become ``x_i + W silu(norm(x'_i)) + b``, edges ``e_ij + e'_ij``, where x' and
+    e' are outputs of `EdgeAttentionLayer`.
 
     Parameters
     ----------
@@ -138,9 +138,9 @@ class EdgeAttentionBlock(nn.Module):
     n_heads : int
         Number of attention heads.
     edge_values : bool, default=False
-        Whether edges are part of what is summed.
+        Whether messages contain edge features.
     norm : {"layer", "batch"}, default="layer"
-        Of what atoms hear.
+        Norm of aggregated messages.
     """
 
     def __init__(
@@ -165,11 +165,11 @@ class EdgeAttentionBlock(nn.Module):
         edge: Tensor,
         batch: GraphBatch,
         weight: Tensor | None = None,
-        drop: Drop = keep,
+        dropout: Dropout = no_dropout,
     ) -> tuple[Tensor, Tensor]:
         """Atoms (N, F) and edges (E, K) to atoms and edges; weights as in the layer."""
-        heard, added = self.attend(x, edge, batch, weight)
-        x = x + drop(self.mix_heads(F.silu(self.norm(heard, batch))))
+        aggregated, added = self.attend(x, edge, batch, weight)
+        x = x + dropout(self.mix_heads(F.silu(self.norm(aggregated, batch))))
         return x, edge + added
 
 
@@ -184,7 +184,7 @@ def edge_attention_sum(
     *,
     edge_values: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Join edges with their ends, and sum over neighbours by attention.
+    """Edge update and sum over neighbours by attention.
 
     ``z_ij = leaky_relu(center_i + source_j + edge_ij)``, and ``sum_j alpha_ij value_j``
     with the softmax alpha of ``a . z_ij`` over the neighbours of each atom.
@@ -192,16 +192,16 @@ def edge_attention_sum(
     Parameters
     ----------
     center, source : Tensor of shape (N, K)
-        What an atom adds as target and as neighbour of an edge.
+        Terms of an atom as target and as source of an edge.
     edge : Tensor of shape (E, K)
     value : Tensor of shape (N, G)
-        What an atom gives to its neighbours.
+        Message of an atom to its neighbours.
     attention : Tensor of shape (H, K / H)
         The vector a of each head.
     batch : GraphBatch
     weight : Tensor of shape (E,), optional
-        How often each edge enters softmax and sum; by default the batch's edge weights.
-        An atom whose edges all have weight zero gets zeros.
+        Multiplicity of each edge in softmax and sum; by default the batch's edge
+        weights. An atom whose edges all have weight zero gets zeros.
     edge_values : bool, default=False
         Whether to give also ``sum_j alpha_ij z_ij``.
 
@@ -232,7 +232,7 @@ class _EdgeAttentionSum(Function):
         z = center.index_select(0, batch.target)
         z += source.index_select(0, batch.neighbor)
         z += edge
-        F.leaky_relu_(z, _SLOPE)  # what it gives has the sign of what it was given
+        F.leaky_relu_(z, _SLOPE)  # preserves the sign, as its derivative needs
         score = (_heads(z, len(attention)) * attention).sum(-1)
         share = softmax_shares(score, weight, batch)
         alpha = share if weight is None else share * weight[:, None]
@@ -260,7 +260,7 @@ class _EdgeAttentionSum(Function):
         if ctx.edge_values:
             grad_of_edges = grad_of_edges.index_select(0, batch.target)
             grad_alpha += _heads(grad_of_edges * z, n_heads).sum(-1)
-        # Of a softmax: alpha times what stands out from the mean by alpha
+        # Of a softmax: alpha times the deviation from the mean under alpha
         mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
         grad_alpha -= mean.index_select(0, batch.target)
         grad_score = grad_alpha * alpha

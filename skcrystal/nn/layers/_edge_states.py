@@ -1,7 +1,7 @@
-"""What passes between atoms and edges that have states of their own.
+"""Updates of atoms and edges with features of their own.
 
-Written out in PyTorch operations, each function here would keep and pass over twice as
-many arrays of E rows; see `_aggregate`.
+Each function replaces PyTorch operations that would store twice as many arrays of E
+rows; see `_aggregate`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from torch.nn import functional as F
 from .._batch import GraphBatch
 from ._aggregate import promote_dtypes, scatter_sum, sum_runs
 
-_aten = torch.ops.aten  # derivatives that autograd itself calls, in one pass each
+_aten = torch.ops.aten  # derivatives as autograd calls them, one pass each
 
 
 def edge_update(
     center: Tensor, source: Tensor, edge: Tensor, batch: GraphBatch
 ) -> Tensor:
-    """Join edges with both their atoms, ``silu(edge_ij + center_i + source_j)``.
+    """Edge update from both atoms, ``silu(edge_ij + center_i + source_j)``.
 
     Parameters
     ----------
     center, source : Tensor of shape (N, F)
-        What an atom adds as target and as neighbour of an edge.
+        Terms of an atom as target and as source of an edge.
     edge : Tensor of shape (E, F)
     batch : GraphBatch
 
@@ -48,7 +48,7 @@ def gated_edge_sum(
     ----------
     value, gate : Tensor of shape (E, F)
     weight : Tensor of shape (E,)
-        How much each edge counts.
+        Weight of each edge.
     batch : GraphBatch
 
     Returns

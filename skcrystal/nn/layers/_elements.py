@@ -1,4 +1,4 @@
-"""What is known of each element before any training."""
+"""Tabulated features of elements."""
 
 from functools import cache
 
@@ -24,10 +24,10 @@ _PROPERTIES = (
 
 
 class ElementEmbedding(nn.Module):
-    """A vector for each element: a linear map of known properties, plus a correction.
+    """Element embedding: a linear map of tabulated properties, plus a correction.
 
-    Corrections start at zero, so an element that training never meets keeps the vector
-    that its group, row, block and properties give it.
+    Corrections start at zero, so an element absent from training has the vector of its
+    group, row, block and properties.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Norms of atom features."""
+"""Normalisation of atom features."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ NORMS = frozenset({"layer", "batch"})
 
 
 class AtomLayerNorm(nn.LayerNorm):
-    """Each atom by itself: the mean of its features is zero, their variance one."""
+    """Layer norm: features of each atom have mean zero and variance one."""
 
-    # Norms of atoms are called with their batch, be it needed or not.
+    # All norms are called with the batch.
     def forward(self, x: Tensor, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         """Normalise atoms (N, F)."""
         return super().forward(x)
 
 
 class AtomBatchNorm(nn.Module):
-    """Each feature over atoms: its mean is zero, its variance one.
+    """Batch norm: each feature has mean zero and variance one over atoms.
 
-    In training over the atoms of the batch, later by what was measured. Counted are
-    atoms that are asked after, as often as they are; or else all, by the sites that
-    they stand for. So merging equal atoms of a batch changes nothing, and what a part
-    of a crystal sees of atoms around it does not count. With frozen weights it is what
-    was measured in training as well.
+    In training statistics are those of the batch, otherwise, and with frozen weights,
+    the measured ones. They count queried atoms, as often as they are queried, or else
+    all atoms by their multiplicities. So they do not depend on merging of equal atoms,
+    nor on atoms around a subgraph.
 
-    Where atoms are much alike, their mean is many of their deviations off zero, and
-    moves by as many in a few steps of training: a running mean, which is always late,
-    would not do.
+    Where atoms are similar, their mean is many standard deviations from zero, and moves
+    by as many in a few steps of training: a running mean would lag behind.
 
     Parameters
     ----------
@@ -42,8 +40,8 @@ class AtomBatchNorm(nn.Module):
     Attributes
     ----------
     measures : bool
-        Whether means over the batches that pass in training are taken down, until
-        `begin` is called again.
+        Whether statistics of batches are accumulated in training mode, from the last
+        call of `begin` on.
     """
 
     _eps = 1e-5
@@ -60,7 +58,7 @@ class AtomBatchNorm(nn.Module):
         self._n_counted: Tensor | float = 0.0
 
     def begin(self) -> None:
-        """Begin to measure."""
+        """Start to accumulate statistics."""
         self.measures, self._n_counted = True, 0.0
 
     @property
@@ -73,7 +71,7 @@ class AtomBatchNorm(nn.Module):
         Raises
         ------
         ValueError
-            In training, if there is one atom: it has no deviation from its mean.
+            In training, if the batch has one atom, whose variance is zero.
         """
         if not self.training or self.is_frozen:
             return self._normalise(x, self.mean, self.variance)
@@ -99,14 +97,14 @@ class AtomBatchNorm(nn.Module):
 
 
 def measure_norms(network: nn.Module, batches: Iterable[GraphBatch]) -> None:
-    """Let all norms over atoms measure what passes through a network, as it is now.
+    """Measure the statistics of all batch norms, with the present weights.
 
     Parameters
     ----------
     network : nn.Module
-        Drops no features meanwhile.
+        Runs without dropout meanwhile.
     batches : iterable of GraphBatch
-        Those that are trained on, or enough of them.
+        Batches of the training set, or a sample of them.
     """
     norms = [
         module
@@ -129,29 +127,29 @@ def measure_norms(network: nn.Module, batches: Iterable[GraphBatch]) -> None:
 
 
 def _counts(batch: GraphBatch, x: Tensor) -> Tensor:
-    """How often each atom counts, (N,)."""
-    if batch.rows is not None:
-        ones = x.new_ones(len(batch.rows))
-        return x.new_zeros(len(x)).index_add_(0, batch.rows, ones)
+    """Multiplicity of each atom in statistics, (N,)."""
+    if batch.query_rows is not None:
+        ones = x.new_ones(len(batch.query_rows))
+        return x.new_zeros(len(x)).index_add_(0, batch.query_rows, ones)
     return x.new_ones(len(x)) if batch.atom_weight is None else batch.atom_weight
 
 
 def make_norm(kind: str, n_features: int) -> nn.Module:
-    """Make a norm of atom features (N, F), which is called with their batch.
+    """Norm of atom features (N, F), called with their batch.
 
     Parameters
     ----------
     kind : {"layer", "batch"}
         Over the features of each atom, or over atoms for each feature. Where all atoms
-        are in much the same surroundings, what tells them apart is small beside what
-        they have in common, and only the latter brings it out.
+        have similar surroundings, differences of atoms are small against their mean,
+        and only the latter amplifies them.
     n_features : int
 
     Raises
     ------
     ValueError
-        If there is no such norm.
+        If `kind` is unknown.
     """
     if kind not in NORMS:
-        raise ValueError(f"norm={kind!r} is no norm; use one of {sorted(NORMS)}.")
+        raise ValueError(f"norm={kind!r} is not a norm; use one of {sorted(NORMS)}.")
     return (AtomLayerNorm if kind == "layer" else AtomBatchNorm)(n_features)

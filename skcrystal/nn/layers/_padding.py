@@ -1,4 +1,4 @@
-"""Graphs in which all atoms have equally many edges."""
+"""Padding of edges to equal numbers for all atoms."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .._batch import GraphBatch
 
 @dataclass(frozen=True)
 class Padding:
-    """Where runs of rows lie if each is made as long as the longest.
+    """Places of rows if each run is padded to the longest.
 
     A sum over the rows of each run of products of two features is then a product of
-    matrices, one a run.
+    matrices for each run.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Padding:
         `run` (E,) must not fall.
         """
         lengths = pointer.diff()
-        # To look at these two numbers makes a GPU wait, once a batch.
+        # Reading these two numbers waits for a GPU, once for each batch.
         least, most = torch.stack(torch.aminmax(lengths)).tolist()
         if least == most:
             return cls(len(lengths), most, None)
@@ -45,7 +45,7 @@ class Padding:
         return cls(len(lengths), most, run.long() * most + within)
 
     def spread(self, rows: Tensor) -> Tensor:
-        """Rows (E, ...) to those of each run, (R, K, ...); rows that fill up are zero.
+        """Rows (E, ...) to padded rows of each run, (R, K, ...); padding is zero.
 
         Gradients pass.
         """
@@ -56,16 +56,16 @@ class Padding:
         return filled.index_copy_(0, self.place, rows).view(shape)
 
     def collect(self, filled: Tensor) -> Tensor:
-        """Rows of each run (R, K, ...) to those that were there, (E, ...)."""
+        """Padded rows of each run (R, K, ...) to rows (E, ...)."""
         rows = filled.flatten(0, 1)
         return rows if self.place is None else rows.index_select(0, self.place)
 
 
 def pad_edges(batch: GraphBatch) -> GraphBatch:
-    """Give all atoms as many edges as the one with most has.
+    """Pad the edges of all atoms to the largest number.
 
-    Edges that are added lead to the first atom of the batch and weigh nothing, so sums
-    over neighbours stay what they are. They have no vectors.
+    Padding edges lead to the first atom of the batch and have weight zero, so that sums
+    over neighbours are unchanged. They have no vectors.
 
     Parameters
     ----------

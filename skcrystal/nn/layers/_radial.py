@@ -18,20 +18,19 @@ from .._batch import group
 # Points a standard deviation of the basis. Four-point interpolation of a Gaussian is
 # then off by less than 5e-7 of its height, no more than single precision itself.
 _POINTS_PER_WIDTH = 20
-# A basis may be wide, but what a network makes of it need not be.
+# A basis may be wide, but functions of it need not be.
 _LARGEST_WIDTH = 0.2  # Å
-# With fewer distances than this a point, a grid costs more than it spares.
+# With fewer distances for each point, a grid costs more than it saves.
 _WORTH = 2
 
 
 @dataclass
 class RadialGrid:
-    """Where functions of distance are evaluated, and how distances come by values.
+    """Grid on which functions of distance are evaluated, with interpolation weights.
 
-    What a network computes from a distance alone, filters or maps of bonds, is a smooth
-    function of one number. A batch has thousands of distances, but a grid of several
-    hundred points resolves whatever a Gaussian basis resolves, and values in between
-    come from the cubic polynomial through the four nearest.
+    Filters and maps of bonds are smooth functions of distance. A batch has thousands of
+    distances, but a grid of several hundred points resolves a Gaussian basis, and
+    values in between come from the cubic polynomial through the four nearest points.
 
     Attributes
     ----------
@@ -56,8 +55,8 @@ class RadialGrid:
 
     @cached_property
     def by_point(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Distances and weights in order of their points; where each point starts."""
-        assert self.index is not None  # asked where there is a grid
+        """Distances and weights sorted by points, and the start of each point."""
+        assert self.index is not None  # called where there is a grid
         assert self.weight is not None
         order, start = group(self.index.view(-1), len(self.points))
         weight = self.weight.view(-1).index_select(0, order)
@@ -77,14 +76,14 @@ def radial_grid(distances: Tensor, width: float) -> RadialGrid:
     Returns
     -------
     RadialGrid
-        The distances themselves where a grid would not pay: if there are few, and on a
+        The distances themselves where a grid saves no time: if there are few, and on a
         GPU, where the maps cost little.
     """
     if distances.device.type != "cpu" or len(distances) == 0:
         return RadialGrid(distances)
     spacing = min(width, _LARGEST_WIDTH) / _POINTS_PER_WIDTH
     place = distances.double().numpy() / spacing
-    # Points are multiples of the spacing: where they lie does not depend on the batch.
+    # Points are multiples of the spacing, and so independent of the batch.
     first = int(place.min()) - 1
     n_points = int(place.max()) + 3 - first
     if len(distances) < _WORTH * n_points:
@@ -106,7 +105,7 @@ def radial_grid(distances: Tensor, width: float) -> RadialGrid:
 class _Interpolate(Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, grid: RadialGrid) -> Tensor:
-        assert grid.index is not None  # asked where there is a grid
+        assert grid.index is not None  # called where there is a grid
         assert grid.weight is not None
         ctx.grid = grid
         weight = grid.weight.to(values.dtype)

@@ -58,7 +58,8 @@ class SphericalBessel(nn.Module):
     are the zeros of the spherical Bessel function j_l and u falls to zero at the cutoff
     c. Times Legendre polynomials in an angle they are
     ``torch_geometric.nn.models.dimenet.SphericalBasisLayer``, which derives them by
-    computer algebra: that takes ten seconds a network, which then cannot be pickled.
+    computer algebra: that takes ten seconds for each network, which then cannot be
+    pickled.
 
     Parameters
     ----------
@@ -82,8 +83,8 @@ class SphericalBessel(nn.Module):
         degree = np.arange(n_spherical)[:, None]
         norm = np.sqrt(2 * (2 * degree + 1) / (4 * np.pi))
         norm = norm / np.abs(spherical_jn(degree + 1, zeros))
-        # Follow from the parameters, and would lose digits in a network of single
-        # precision: no part of its state.
+        # Not in the state: they follow from the parameters, and would lose digits in a
+        # network of single precision.
         self._zeros, self._norm = torch.from_numpy(zeros), torch.from_numpy(norm)
 
     def forward(self, distance: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from .._batch import GraphBatch
 
-# Of the sets that are used outside of training, so that all networks have the same.
+# Seed of the sets used outside of training, the same in all networks.
 _FIXED_SEED = 0
 # Hidden features computed at once: few enough to stay in a cache of the CPU.
 _AT_ONCE = {"cpu": 2**18}
@@ -20,14 +20,14 @@ _GROUP_ORDERS = (60, 12, 4, 1)
 
 
 class HaarTransformations(nn.Module):
-    """Rotations and reflections, each as likely as any other.
+    """Uniform (Haar) rotations and reflections.
 
-    They come as products ``g R``, where R is drawn from the uniform (Haar) distribution
-    of O(3), and g runs over a group of rotations: of the largest order among 60
-    (icosahedron), 12 (tetrahedron), 4 (half turns) and 1 that divides their number K.
-    If K is a multiple of the order, there are several R. Each ``g R`` by itself is
-    uniform. Together they lie more evenly than independent ones: averages over the
-    groups are exact for polynomials of a direction up to degree 5, 2, 1 and 0.
+    They are products ``g R``, where R is drawn from the Haar distribution of O(3), and
+    g runs over a group of rotations: of the largest order among 60 (icosahedron), 12
+    (tetrahedron), 4 (half turns) and 1 that divides their number K. If K is a multiple
+    of the order, there are several R. Each ``g R`` by itself is uniform. Together they
+    lie more evenly than independent ones: averages over the groups are exact for
+    polynomials of a direction up to degree 5, 2, 1 and 0.
 
     In training each crystal has its own, new ones at each call. Otherwise all have the
     same at each call, which make a network exactly invariant under rotations Q in the
@@ -49,9 +49,9 @@ class HaarTransformations(nn.Module):
         random = np.random.RandomState(_FIXED_SEED)
         quaternions = random.standard_normal((n_fixed // len(of_fixed), 4))
         drawn = rotation_matrices(torch.from_numpy(quaternions))
-        drawn[1::2] *= -1  # half of them reflect, if there are several
+        drawn[1::2] *= -1  # reflections, if there are several
         fixed = _products(of_fixed, drawn[None])
-        # Not among the weights: they follow from the number.
+        # Not in the state: they follow from the numbers.
         self.register_buffer("group", group.float(), persistent=False)
         self.register_buffer("fixed", fixed.float(), persistent=False)
 
@@ -107,7 +107,7 @@ class EulerTransformations(nn.Module):
         if not self.training:
             return self.transform(self.fixed_noise, 0)
         noise = self.fixed_noise.new_empty(n_crystals, self.n_training, 3).normal_()
-        # Of an odd number, chance decides which kind comes once more.
+        # If the number is odd, the majority kind is random.
         return self.transform(
             noise, torch.randint(2, (n_crystals, 1), device=noise.device)
         )
@@ -125,7 +125,7 @@ class EulerTransformations(nn.Module):
 
 
 class Untransformed(nn.Module):
-    """The identity alone, for networks that are to see directions as they are."""
+    """The identity alone, for networks that depend on directions."""
 
     fixed: Tensor
 
@@ -141,8 +141,8 @@ class Untransformed(nn.Module):
 class SymmetrizedEdges(nn.Module):
     """Edge features ``h_ij = mean_k MLP(x_ij T_k)`` of displacements x_ij.
 
-    The MLP has two hidden layers. Its last map is linear, and is applied to the mean:
-    the same, for less.
+    The MLP has two hidden layers. Its last map is linear, and is applied to the mean,
+    which is equal and cheaper.
 
     Parameters
     ----------
@@ -163,14 +163,15 @@ class SymmetrizedEdges(nn.Module):
         self.hidden = nn.Linear(edge_dim, edge_dim)
         self.out = nn.Linear(edge_dim, edge_dim)
         # Unit k bends where ``w_k . x = -b_k``. By default that is near the origin,
-        # where no neighbour is, and networks learn slowly; so let it be anywhere.
+        # where no neighbours are, and networks learn slowly; here it is anywhere within
+        # the cutoff.
         with torch.no_grad():
             self.into.weight.copy_(F.normalize(torch.randn(edge_dim, 3)))
             self.into.bias.uniform_(-cutoff, cutoff)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Features of all edges, (E, F)."""
-        assert batch.vector is not None  # which models of this network ask for
+        assert batch.vector is not None  # models of this network need vectors
         matrices = self.transformations(len(batch))
         turned = transformed(batch.vector.to(matrices.dtype), matrices, batch)
         at_once = _AT_ONCE.get(turned.device.type, _AT_ONCE_ELSEWHERE)
@@ -209,8 +210,8 @@ def transformed(vector: Tensor, matrices: Tensor, batch: GraphBatch) -> Tensor:
 def rotation_group(n: int) -> Tensor:
     """Largest group of rotations whose order G divides `n`, (G, 3, 3) in float64.
 
-    Of the rotations that leave an icosahedron as it is (60), among them those of a
-    tetrahedron (12), among them half turns about the axes (4), and the identity.
+    From the rotations of an icosahedron (60) and its subgroups: those of a tetrahedron
+    (12), half turns about the axes (4), and the identity.
     """
     order = next(order for order in _GROUP_ORDERS if n % order == 0)
     half_turns = torch.eye(4, dtype=torch.double)

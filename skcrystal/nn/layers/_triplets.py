@@ -16,14 +16,14 @@ from ._angles import Directions, look
 from ._padding import Padding
 from ._spherical import solid_harmonics
 
-# Two images of an atom are further apart than this, and what single precision does to
-# the two vectors of an edge is less, in Å.
+# Two images of an atom are further apart, and rounding errors of the two vectors of an
+# edge are smaller, in Å.
 _SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True)
 class Angles:
-    """Where edges point that meet in an atom.
+    """Spherical harmonics of the edges that meet in an atom.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Angles:
     out : Directions
         All degrees; edges by the atom that they come from.
     edge, reverse : Tensor of shape (P,), int64
-        Edges, and the edges that are they in the other direction.
+        Edges, and their reverse edges.
     """
 
     into: list[Directions]
@@ -43,7 +43,7 @@ class Angles:
     @classmethod
     def of(cls, batch: GraphBatch, l_max: int) -> Angles:
         """Angles between the edges of a batch with vectors, up to degree `l_max`."""
-        assert batch.vector is not None  # which models of such networks ask for
+        assert batch.vector is not None  # models of such networks need vectors
         harmonics = solid_harmonics(batch.vector, l_max)
         into = Padding.of(batch.edge_ptr, batch.target)
         order, start = batch.by_neighbor
@@ -83,7 +83,7 @@ def reverse_edges(batch: GraphBatch) -> tuple[Tensor, Tensor]:
     edge = torch.repeat_interleave(count)
     before = count.cumsum(0) - count
     within = torch.arange(len(edge), device=edge.device) - before[edge]
-    # Of all images of the two atoms, that at the opposite vector
+    # Of all images of the two atoms, the one at the opposite vector
     other = order[first[edge] + within]
     sum_ = batch.vector[edge] + batch.vector[other]
     same = sum_.abs().amax(dim=1) < _SAME_PLACE
@@ -96,16 +96,16 @@ def triplet_sum(
     """Sum over the triplets k -> j -> i that end in each edge j -> i.
 
     ``out_ji = sum_k m_kj * sum_l f_l(d_kj) P_l(cos(angle between ji and kj))``, over
-    all edges into j but the one from i that is the edge itself, reversed: k may be an
-    image of i. No triplet is written down: moments
-    ``sum_k m_kj f_l(d_kj) Y_lm(r_kj)`` are added up once an atom and read out in the
-    direction of each edge that leaves it, which by the addition theorem is the same.
-    The reversed edge, whose polynomials are ``(-1)^l``, is taken away again.
+    all edges into j except the reverse of the edge itself: k may be an image of i. No
+    array has a row for each triplet: moments ``sum_k m_kj f_l(d_kj) Y_lm(r_kj)`` are
+    summed once for each atom and evaluated along each edge that leaves it, which by the
+    addition theorem is the same. The term of the reverse edge, whose polynomials are
+    ``(-1)^l``, is subtracted.
 
     Parameters
     ----------
     message : Tensor of shape (E, C)
-        With what edges weigh.
+        Times edge weights.
     kernel : Tensor of shape (L, D, C)
         Coefficients f of Legendre polynomials at each distance.
     angles : Angles
@@ -124,8 +124,8 @@ def triplet_sum(
     )
 
 
-# Written out in PyTorch operations, products of messages and kernels would be kept for
-# each degree.
+# As PyTorch operations this would store products of messages and kernels for each
+# degree.
 
 
 class _Moments(Function):

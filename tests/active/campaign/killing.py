@@ -1,4 +1,4 @@
-"""A campaign whose process is killed, without a goodbye, at moments to be named.
+"""Campaigns whose process is killed at given moments.
 
 `kill_all` runs it once for each moment, such as ``oracle:3``: the process kills itself
 when it comes there for the third time. A ``lines:7`` is a kill from outside, once the

@@ -1,4 +1,4 @@
-"""Campaigns: what they ask, record and measure; stopped anywhere, they go on."""
+"""Campaigns: queries, records and metrics, and resumption after any stop."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Filters by label: which rows stay, and that everything is cut alike."""
+"""Filters by label: the selected rows, in all fields of a data set."""
 
 import numpy as np
 import pandas as pd

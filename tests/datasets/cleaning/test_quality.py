@@ -1,4 +1,4 @@
-"""Doubles and outliers: what is planted is found, and little else."""
+"""Duplicates and outliers: planted ones are found, with few false positives."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The Materials Project's server in small, for its real client."""
+"""Small server with the Materials Project's interface, for its real client."""
 
 import json
 import threading

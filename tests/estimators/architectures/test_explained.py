@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from models import CLASSIFIERS
+from models import CLASSIFIERS, name_of
 from sklearn.base import clone
 
 from skcrystal.inspection import explain
@@ -31,7 +31,7 @@ def test_shares_add_up_to_the_prediction(model, small, skewed):
     assert_adds_up(explanation)
 
 
-@pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("model", CLASSIFIERS, ids=name_of)
 def test_a_class_is_explained_by_its_probability(model, small, skewed):
     structures, y, _ = small
     kind = np.where(y[:, 1] > 0, "gap", "metal")

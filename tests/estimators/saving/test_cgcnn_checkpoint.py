@@ -12,7 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
 from skcrystal.estimators.saving._cgcnn_checkpoint import read_checkpoint
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 VECTORS = random_vectors()
 REFERENCE = Path(__file__).parent / "cgcnn_reference.json"
@@ -43,7 +43,7 @@ def predict(checkpoint, crystals, **parameters):
     transformer = CrystalGraphTransformer(
         cutoff=8.0, max_neighbors=12, on_isolated="nearest", **parameters
     )
-    store = store_of(transformer.transform(crystals), "cpu")
+    store = GraphStore.of(transformer.transform(crystals), "cpu")
     with torch.no_grad():
         outputs = checkpoint.network(store.gather(np.arange(len(crystals))))
     if checkpoint.task == "classification":

@@ -11,7 +11,7 @@ import pytest
 import torch
 from dense_cgcnn import random_content, random_vectors
 from hypothesis import given, settings, strategies as st
-from models import MODELS, QUICK
+from models import MODELS, QUICK, name_of
 from pymatgen.core import Lattice, Structure
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -55,7 +55,7 @@ def shells(network, **parameters):
 
 
 REGRESSORS = {
-    **{type(model).__name__: model for model in MODELS},
+    **{name_of(model): model for model in MODELS},
     "hard": MTCGCNNRegressor(**QUICK, task_weights=[1, 2]),
     "soft": MTCGCNNRegressor(
         **QUICK, sharing="soft", task_weights="uncertainty", early_stopping=True

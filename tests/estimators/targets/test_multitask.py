@@ -17,8 +17,7 @@ from skcrystal import (
     GCNRegressor,
     MTCGCNNRegressor,
 )
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import MaskedLoss
+from skcrystal.nn import GraphStore, MaskedLoss
 
 NAMES = ["energy", "gap", "fermi"]
 QUICK = {"hidden_dim": 8, "n_layers": 2, "max_epochs": 2, "random_state": 0}
@@ -67,7 +66,7 @@ def test_labels_of_one_target_teach_its_own_layers(model, graphs, three, sharing
     """All message passing too if it is shared, and no other head in any case."""
     network = model.set_params(sharing=sharing).fit(graphs, three).net_.module_
     network.zero_grad()
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     network(batch)[:, 1].square().sum().backward()
     learns = [
         name
@@ -214,7 +213,7 @@ def test_gaps_are_not_negative(model, graphs, three, sharing, pooling):
 def loss_by_hand(model, graphs, y, task_weights):
     """Mean absolute error of the scaled labels, target by target, then weighed."""
     scaler = model._scaler
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     with torch.no_grad():
         outputs = model.net_.module_(batch).numpy()
     error = np.nansum(np.abs(outputs - scaler.transform(y)), axis=0)
@@ -308,7 +307,8 @@ def test_rates_are_those_of_the_errors(graphs, three):
 
     class Look(Callback):
         def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
-            ((label, weight),) = batch[1]
+            (part,) = batch
+            label, weight = part.labels
             error = (y_pred.detach() - label).abs() * weight
             seen.append((net.history[-1, "epoch"], error.sum(dim=0).numpy()))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from models import MODELS, transformer_for
+from models import REPRESENTATIVES, name_of, transformer_for
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -17,8 +17,8 @@ from skcrystal import (
     EnsembleRegressor,
     GCNRegressor,
 )
-from skcrystal.estimators.training._loader import store_of
 from skcrystal.estimators.training._validation_split import hold_back
+from skcrystal.nn import GraphStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:X holds elements that the model was")
 
@@ -60,13 +60,13 @@ def model():
 
 def outputs(model, graphs):
     """What the network itself gives."""
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     with torch.inference_mode():
         return model.net_.module_.eval()(batch).numpy().astype(float)
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize("estimator", MODELS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("estimator", REPRESENTATIVES, ids=name_of)
 def test_predictions_are_never_negative(estimator, small, y):
     graphs = transformer_for(estimator).transform(small[0])
     model = clone(estimator).set_params(output_transform=LINKS, max_epochs=20, lr=0.03)
@@ -179,13 +179,13 @@ def test_a_supercell_of_a_sum_is_its_multiple(model, small, small_graphs, y, kin
     assert (expected[0][:, 1:] >= 0).all()
 
 
-def test_each_thinned_network_gives_what_is_averaged(model, small_graphs, y):
+def test_each_dropout_sample_gives_what_is_averaged(model, small_graphs, y):
     model.set_params(n_mc_samples=7, **BOTH).fit(small_graphs, y)
     mean, epistemic, aleatoric = model.predict(small_graphs, return_components=True)
     network, scaler = model.net_.module_, model._scaler
-    batch = store_of(small_graphs, "cpu").gather(np.arange(40))
+    batch = GraphStore.of(small_graphs, "cpu").gather(np.arange(40))
     with torch.inference_mode():
-        sampled = network.sample(batch, network.thin(7, model._mc_seed)).double()
+        sampled = network.sample(batch, network.draw_masks(7, model._mc_seed)).double()
     means, variances = sampled.numpy()[..., :3], sampled.numpy()[..., 3:]
     each = scaler.inverse(means)
     assert each[..., 1:].min() >= 0

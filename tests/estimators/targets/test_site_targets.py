@@ -24,7 +24,7 @@ from skcrystal import (
     uncertainty_metrics,
 )
 from skcrystal.estimators.training import _subgraphs as _pieces
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skcrystal.utils._warnings.UnseenElementsWarning"
@@ -250,7 +250,7 @@ class TestParts:
         monkeypatch.setitem(_pieces._EDGES_OF_ONE, "cpu", 2000)
         assert worst(fitted.predict(X), whole) < 1e-5
 
-    def test_each_site_is_asked_after_once_in_a_pass(self, glass):
+    def test_each_site_is_queried_once_in_a_pass(self, glass):
         for reduce in ("symmetry", None):
             crystals = [glass, glass * (1, 1, 2)]  # whose equal sites are merged
             graphs = CrystalGraphTransformer(cutoff=3.4, reduce=reduce).transform(
@@ -258,7 +258,7 @@ class TestParts:
             )
             labels = np.arange(float(graphs.site_ptr[-1]))[:, None]
             dataset = _pieces.PartsDataset(
-                store_of(graphs, "cpu", sites=True),
+                GraphStore.of(graphs, "cpu", sites=True),
                 np.arange(2),
                 labels,
                 np.ones_like(labels),
@@ -267,11 +267,11 @@ class TestParts:
             )
             for seed in range(2):
                 parts = dataset.of_pass(np.random.RandomState(seed))
-                found = [parts.batch(np.array([i])) for i in range(len(dataset))]
+                found = [parts.gather(np.array([i])) for i in range(len(dataset))]
                 asked = torch.cat([label for _, (label, _) in found])
                 assert asked.flatten().sort().values.tolist() == list(range(750))
                 for graph, (label, _) in found:
-                    elements = graph.atomic_numbers[graph.rows]
+                    elements = graph.atomic_numbers[graph.query_rows]
                     expected = graphs.to_sites(graphs.atomic_numbers)
                     assert (elements == expected[label[:, 0].int()]).all()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
+from models import representatives
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from skorch.callbacks import Callback
@@ -64,6 +65,7 @@ def fit_recorded(model, graphs, y, **recorder):
 
 
 # The cap of the first is reached after nine steps, that of the second never.
+@representatives
 @pytest.mark.parametrize("decay", [0.5, 0.999])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_what_is_kept_is_the_average_over_steps(

@@ -70,6 +70,7 @@ def data():
     return X[:N], y[:N]
 
 
+@pytest.mark.slow
 def test_two_processes_match_one(tmp_path, data):
     pytest.importorskip("accelerate")
     X, y = data
@@ -104,6 +105,7 @@ def test_two_processes_match_one(tmp_path, data):
         )
 
 
+@pytest.mark.slow
 def test_processes_agree_without_a_seed(tmp_path, data):
     pytest.importorskip("accelerate")
     ((first,), (second,)) = launch(tmp_path, MODELS[:1], None)

@@ -14,12 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
 from skcrystal.estimators.training import _loader as data_module
-from skcrystal.estimators.training._loader import (
-    GraphDataset,
-    GraphLoader,
-    cut,
-    store_of,
-)
+from skcrystal.estimators.training._loader import GraphDataset, GraphLoader, cut
+from skcrystal.nn import GraphStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +25,7 @@ def dataset(small_graphs):
     labels = np.arange(2.0 * len(small_graphs)).reshape(-1, 2)
     rows = np.arange(5, 40)
     return GraphDataset(
-        store_of(small_graphs, "cpu"), rows, labels[rows], np.ones((35, 2))
+        GraphStore.of(small_graphs, "cpu"), rows, labels[rows], np.ones((35, 2))
     )
 
 
@@ -39,7 +35,7 @@ def dataset(small_graphs):
     most=st.none() | st.integers(1, 8),
 )
 @settings(deadline=None)
-def test_pieces_fill_their_budget(sizes, budget, most):
+def test_runs_of_rows_fill_their_budget(sizes, budget, most):
     sizes = np.array(sizes, dtype=int)
     pieces = list(cut(sizes, budget, most))
     assert [r for start, stop in pieces for r in range(start, stop)] == list(
@@ -67,7 +63,7 @@ def test_each_pass_shuffles_anew_and_alike(dataset):
 def test_batches_keep_within_max_atoms(dataset):
     loader = GraphLoader(dataset, 64, max_atoms=9, seed=0)
     n_steps = loader.n_steps(3)
-    sizes = [len(g.atomic_numbers) for _ in range(3) for (g,), _ in loader]
+    sizes = [len(b.graphs.atomic_numbers) for _ in range(3) for (b,) in loader]
     assert len(sizes) == n_steps
     assert max(sizes) <= 9
     assert sum(sizes) == 3 * dataset.n_atoms.sum()
@@ -75,8 +71,9 @@ def test_batches_keep_within_max_atoms(dataset):
 
 def test_labels_stay_with_their_graphs(dataset):
     loader = GraphLoader(dataset, 8, seed=1)
-    for rows, ((graphs,), ((label, _),)) in zip(loader.plan(0), loader, strict=True):
-        assert torch.equal(graphs.atom_ptr.diff().int(), _sizes(dataset, rows))
+    for rows, (batch,) in zip(loader.plan(0), loader, strict=True):
+        assert torch.equal(batch.graphs.atom_ptr.diff().int(), _sizes(dataset, rows))
+        label, _ = batch.labels
         assert label[:, 0].tolist() == (2.0 * (rows + 5)).tolist()
 
 
@@ -87,17 +84,29 @@ def _sizes(dataset, rows):
 @pytest.mark.parametrize("n_processes", [2, 3])
 def test_shares_of_a_batch_add_up_to_it(dataset, n_processes):
     """The mean over processes of what each takes is the mean over the batch."""
-    whole = [label.mean() for _, ((label, _),) in GraphLoader(dataset, 17, seed=0)]
-    shares = [
-        [
-            (label * weight).mean()
-            for _, ((label, weight),) in GraphLoader(dataset, 17, seed=0, share=(r, n))
-        ]
-        for n in [n_processes]
-        for r in range(n)
+    whole = [batch.labels[0].mean() for (batch,) in GraphLoader(dataset, 17, seed=0)]
+    loaders = [
+        GraphLoader(dataset, 17, seed=0, rank=rank, world_size=n_processes)
+        for rank in range(n_processes)
     ]
+    shares = [[batch.share * _mean(*batch.labels) for (batch,) in b] for b in loaders]
     assert len(whole) == 3  # the last batch holds one crystal
     torch.testing.assert_close(torch.tensor(shares).mean(0), torch.stack(whole))
+
+
+def _mean(label, weight):
+    return (label * weight).mean()
+
+
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_each_label_counts_in_one_process(dataset, n_processes):
+    """Also those of the last batch, which holds fewer crystals than processes."""
+    n_labels = sum(
+        batch.labels[1].sum()
+        for rank in range(n_processes)
+        for (batch,) in GraphLoader(dataset, 17, rank=rank, world_size=n_processes)
+    )
+    assert n_labels == 2 * len(dataset)
 
 
 @pytest.mark.parametrize("loss", ["mae", "gaussian_nll"])
@@ -207,6 +216,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_training_from_a_file_larger_than_memory(tmp_path, small):
     graphs = CrystalGraphTransformer(cutoff=8.0, reduce=None).transform(small[0])
@@ -230,11 +240,35 @@ def test_training_from_a_file_larger_than_memory(tmp_path, small):
     assert "MemoryError" in run("copy").stderr
 
 
-def test_pieces_of_a_step_add_up_to_it(model, small, graphs, monkeypatch):
+@pytest.mark.parametrize("task_weights", ["uncertainty", "dwa"])
+def test_micro_batches_leave_task_weights_alone(
+    small, small_graphs, task_weights, monkeypatch
+):
+    """Each label counts once in the errors of an epoch, whatever it passes with."""
+    model = CGCNNRegressor(
+        hidden_dim=8,
+        n_layers=1,
+        max_epochs=5,
+        batch_size=25,
+        task_weights=task_weights,
+        random_state=0,
+    )
+    y = np.where(
+        np.random.RandomState(0).random(small[1].shape) < 0.3, np.nan, small[1]
+    )
+    columns = ["task_weight_target_0", "task_weight_target_1"]
+    expected = clone(model).fit(small_graphs, y).history_[columns]
+    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    found = clone(model).fit(small_graphs, y).history_[columns]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert np.ptp(expected, axis=0).min() > 1e-3
+
+
+def test_micro_batches_add_up_to_their_batch(model, small, graphs, monkeypatch):
     """How much passes through the network at once changes nothing but memory."""
     model.set_params(batch_size=25, early_stopping=True, max_epochs=3)
     if "transformations" in model.get_params():
-        model.set_params(transformations=None)  # each piece would draw others
+        model.set_params(transformations=None)  # each micro-batch would draw others
     expected = clone(model).fit(graphs, small[1])
     monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
     model.fit(graphs, small[1])

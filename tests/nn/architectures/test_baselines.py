@@ -1,4 +1,4 @@
-"""Baseline networks against their formulas, edge by edge, and what each can see."""
+"""Baseline networks against their formulas, edge by edge, and receptive fields."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ from torch_geometric.nn import GCNConv
 from torch_geometric.utils import scatter
 
 from skcrystal import CrystalGraphTransformer, EGATRegressor
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import EGNN, GCN, EdgeGCN, EquivariantLayer, LocalMLP, cosine_cutoff
+from skcrystal.nn import EGNN, GCN, EdgeGCN, GraphStore, LocalMLP, cosine_cutoff
+from skcrystal.nn.architectures._egnn import EquivariantLayer
 
 SEEDS = st.integers(0, 2**16)
 
@@ -23,7 +23,7 @@ SEEDS = st.integers(0, 2**16)
 def batch_of(crystals):
     transformer = CrystalGraphTransformer(reduce=None, vectors=True)
     graphs = transformer.transform(crystals)
-    return store_of(graphs, "cpu").gather(np.arange(len(crystals)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(crystals)))
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +62,16 @@ def test_edge_gcn_adds_edges_to_the_messages_of_gcnconv(batch):
     """Loops of the library are explicit, for edges to images are none."""
     network = EdgeGCN(cutoff=CUTOFF, n_basis=BASIS, **SHARED, pooling="mean")
     target, neighbor = ends(batch)
-    fade = cosine_cutoff(batch.distance, CUTOFF)
+    envelope = cosine_cutoff(batch.distance, CUTOFF)
     x = network.elements(batch.atomic_numbers)
-    degree = 1 + scatter(fade, target, dim_size=len(x))
-    weight = fade / (degree[target] * degree[neighbor]).sqrt()
+    degree = 1 + scatter(envelope, target, dim_size=len(x))
+    weight = envelope / (degree[target] * degree[neighbor]).sqrt()
     loops = torch.arange(len(x)).expand(2, -1)
     index = torch.cat([batch.edge_index, loops], dim=1)
     for ours, of_edges in zip(network.convolutions, network.of_edges, strict=True):
         theirs = GCNConv(HIDDEN, HIDDEN, add_self_loops=False)
         theirs.lin.weight.data, theirs.bias.data = ours.linear.weight, ours.linear.bias
-        of_atoms = theirs(x, index, torch.cat([fade, torch.ones(len(x))]))
+        of_atoms = theirs(x, index, torch.cat([envelope, torch.ones(len(x))]))
         messages = of_edges(network.basis(batch.distance)) * weight[:, None]
         x = F.relu(of_atoms + scatter(messages, target, dim_size=len(x)))
     torch.testing.assert_close(network.atoms(batch), x)

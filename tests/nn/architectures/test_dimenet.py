@@ -1,4 +1,4 @@
-"""DimeNet++ against PyTorch Geometric's blocks and triplets written out one by one."""
+"""DimeNet++ against PyTorch Geometric's blocks with explicit triplets."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Multilevel graph convolutions against edges with states of their own."""
+"""Multilevel graph convolutions against a reference with a state for each edge."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Matrices by distance: no matrix an edge, and the result of one an edge."""
+"""MPNN against NNConv, which has a matrix for each edge."""
 
 from dataclasses import replace
 
@@ -12,12 +12,12 @@ from torch_geometric.nn import NNConv
 
 from skcrystal.nn import (
     MPNN,
-    EdgeNetwork,
     GaussianBasis,
     cosine_cutoff,
     gather_distances,
     neighbor_sum,
 )
+from skcrystal.nn.architectures._mpnn import EdgeNetwork
 from skcrystal.nn.layers._padding import pad_edges
 
 

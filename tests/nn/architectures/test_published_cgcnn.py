@@ -1,4 +1,4 @@
-"""The published CGCNN on graphs: the numbers of the original, and what is added."""
+"""Published CGCNN against the published equations, and features added here."""
 
 import copy
 
@@ -12,7 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
 from skcrystal.estimators.saving._cgcnn_checkpoint import read_checkpoint
-from skcrystal.estimators.training._loader import store_of
+from skcrystal.nn import GraphStore
 
 VECTORS = random_vectors()
 
@@ -33,7 +33,7 @@ def batch_of(crystals, **parameters):
     parameters = {"on_isolated": "nearest", **parameters}
     transformer = CrystalGraphTransformer(cutoff=8.0, max_neighbors=12, **parameters)
     graphs = transformer.transform(crystals)
-    return store_of(graphs, "cpu").gather(np.arange(len(crystals)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(crystals)))
 
 
 def random_crystal(seed):
@@ -168,23 +168,25 @@ def test_new_targets_on_the_trunk(read, task_layers):
     )
     assert torch.equal(network.embed(batch), trunk)
     assert network(batch).shape == (3, 4)
-    assert network.sample(batch, network.thin(5, seed=0)).shape == (3, 5, 4)
+    assert network.sample(batch, network.draw_masks(5, seed=0)).shape == (3, 5, 4)
 
 
 @pytest.mark.parametrize("head_dim", [3, 9])
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_thinned_networks(read, head_dim, pooling):
+def test_monte_carlo_samples(read, head_dim, pooling):
     network = read(random_content(head_dim=head_dim, hidden_dim=6))
     network.pooling = pooling
     crystals = [random_crystal(seed) for seed in range(3)]
     batch = batch_of(crystals)
     with torch.no_grad():
-        plain = network.sample(batch, network.thin(4, seed=0))
+        plain = network.sample(batch, network.draw_masks(4, seed=0))
         torch.testing.assert_close(plain, network(batch)[:, None].expand(-1, 4, -1))
         network.dropout, network.dropout_conv = 0.5, 0.2
-        first, again = (network.sample(batch, network.thin(5, 1)) for _ in range(2))
+        first, again = (
+            network.sample(batch, network.draw_masks(5, 1)) for _ in range(2)
+        )
         supercells = batch_of([crystal * [1, 1, 2] for crystal in crystals])
-        repeated = network.sample(supercells, network.thin(5, 1))
+        repeated = network.sample(supercells, network.draw_masks(5, 1))
     assert first.shape == (3, 5, 1)
     assert torch.equal(first, again)
     assert first.std(1).min() > 1e-4

@@ -1,4 +1,4 @@
-"""Averages over rotations and reflections, and what they leave of orientation."""
+"""SymGNN: averages over rotations and reflections, and rotational invariance."""
 
 from dataclasses import replace
 

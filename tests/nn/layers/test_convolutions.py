@@ -1,4 +1,4 @@
-"""Convolutions of CGCNN: gated, with one matrix for all neighbours, or deaf to them."""
+"""Convolutions of CGCNN: gated, shared and without neighbours."""
 
 from dataclasses import replace
 
@@ -11,21 +11,17 @@ from networks import BASIS, CUTOFF, HIDDEN, SHARED
 from pymatgen.core import Element, Lattice, Structure
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import (
-    CGCNN,
+from skcrystal.nn import CGCNN, GaussianBasis, GraphStore, cosine_cutoff, radial_grid
+from skcrystal.nn.layers._convolutions import (
     CONVOLUTIONS,
-    GaussianBasis,
     SelfConvolution,
     SharedConvolution,
-    cosine_cutoff,
-    radial_grid,
 )
 
 
 def batch_of(crystals, **parameters):
     graphs = CrystalGraphTransformer(cutoff=CUTOFF, **parameters).transform(crystals)
-    return store_of(graphs, "cpu").gather(np.arange(len(crystals)))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(len(crystals)))
 
 
 def network_of(conv, **parameters):
@@ -74,15 +70,15 @@ def test_shared_convolution_is_a_loop_over_pymatgens_neighbours(skewed):
         for neighbor in skewed.get_neighbors(site, CUTOFF):
             d = neighbor.nn_distance
             bond = basis(torch.tensor([d]))[0].numpy()
-            fade = (np.cos(np.pi * d / CUTOFF) + 1) / 2
-            total = total + fade * of_source @ of_element[neighbor.specie.Z]
-            total = total + fade * of_bond @ bond
+            envelope = (np.cos(np.pi * d / CUTOFF) + 1) / 2
+            total = total + envelope * of_source @ of_element[neighbor.specie.Z]
+            total = total + envelope * of_bond @ bond
         expected.append(total)
 
     batch = batch_of([skewed], reduce=None)
     x = torch.from_numpy(of_element).float()[batch.atomic_numbers]
-    fade = cosine_cutoff(batch.distance, CUTOFF)
-    messages = convolution(x, basis(batch.distances), batch, fade).detach()
+    envelope = cosine_cutoff(batch.distance, CUTOFF)
+    messages = convolution(x, basis(batch.distances), batch, envelope).detach()
     np.testing.assert_allclose(messages, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -171,7 +167,7 @@ def test_the_self_network_cannot_tell_polymorphs_apart():
 
 
 def test_a_shared_matrix_hears_no_pairs_of_element_and_distance(merged):
-    """Without the fade, which neighbour is at which distance makes no difference."""
+    """Without an envelope, permuting the distances of neighbours changes nothing."""
     z = [Element(e).Z for e in ("Na", "Cl", "Br")]
     batch = replace(
         merged,
@@ -205,10 +201,10 @@ def test_gradients_are_those_of_finite_differences(merged):
     x = torch.randn(len(merged.atomic_numbers), 2, **double)
     bond = torch.randn(len(merged.distances), 3, **double)
     of_edges = torch.rand(len(merged.target), **double)
-    fade = torch.rand(len(merged.target), dtype=torch.double)
+    envelope = torch.rand(len(merged.target), dtype=torch.double)
 
     def convolve(x, bond, edge_weight):
-        return convolution(x, bond, replace(merged, edge_weight=edge_weight), fade)
+        return convolution(x, bond, replace(merged, edge_weight=edge_weight), envelope)
 
     # Explanations ask how much each edge matters.
     assert torch.autograd.gradcheck(convolve, (x, bond, of_edges))
@@ -221,6 +217,6 @@ def test_self_convolution_needs_nothing_but_the_atoms():
     torch.testing.assert_close(layer(x, None, None), layer.joint(x))
 
 
-def test_an_unknown_convolution_is_named_beside_those_there_are():
-    with pytest.raises(ValueError, match=r"conv='gate' is no .*gated.*self.*shared"):
+def test_an_unknown_convolution_raises_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"conv='gate' is not a .*gated.*self.*shared"):
         network_of("gate")

@@ -1,4 +1,4 @@
-"""Attention over edges with states: against EGATConv written out, and its limits."""
+"""Edge attention against EGATConv written out, and limiting cases."""
 
 from dataclasses import replace
 
@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torch_geometric.utils import scatter, softmax
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import EdgeAttentionLayer, edge_attention_sum
+from skcrystal.nn import GraphStore
 from skcrystal.nn.architectures._egat import heads_of_layers
+from skcrystal.nn.layers._edge_attention import EdgeAttentionLayer, edge_attention_sum
 
 EDGE = 4
 
@@ -23,7 +23,7 @@ def batch(small, skewed):
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
     transformer = CrystalGraphTransformer(cutoff=3.8, reduce=None)
     graphs = transformer.transform([small[0][0], skewed, polonium])
-    return store_of(graphs, "cpu").gather(np.arange(3))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(3))
 
 
 @pytest.fixture(autouse=True)

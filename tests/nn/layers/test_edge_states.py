@@ -1,4 +1,4 @@
-"""Edges that hear of their atoms and of each other, against sums written out."""
+"""Edge updates and message passing between edges, against explicit sums."""
 
 from dataclasses import replace
 
@@ -12,13 +12,12 @@ from pymatgen.core import Lattice, Structure
 from torch.nn import functional as F
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import (
+from skcrystal.nn import GraphBatch, GraphStore
+from skcrystal.nn.architectures._angular_cogn import EdgeToEdge
+from skcrystal.nn.architectures._cogn import EdgeBlock
+from skcrystal.nn.layers._angles import (
     L_MAX,
     Directions,
-    EdgeBlock,
-    EdgeToEdge,
-    GraphBatch,
     angle_sum,
     spherical_harmonics,
 )
@@ -170,7 +169,7 @@ def test_angles_tell_apart_what_distances_cannot(pooling):
     transformer = CrystalGraphTransformer(cutoff=3.0, vectors=True)
     graphs = transformer.transform([chain(180), chain(105)])
     np.testing.assert_allclose(graphs.distances, 2.4, rtol=1e-5)
-    batch = store_of(graphs, "cpu").gather([0, 1])
+    batch = GraphStore.of(graphs, "cpu").gather([0, 1])
     straight, bent = NETWORKS["CoGN"](pooling=pooling)(batch)
     torch.testing.assert_close(straight, bent)
     network = NETWORKS["AngularCoGN"](pooling=pooling)

@@ -1,4 +1,4 @@
-"""Our layers against PyTorch Geometric's, their gradients, and weighted rows."""
+"""Layers against PyTorch Geometric's, their gradients, and multiplicities."""
 
 from dataclasses import replace
 
@@ -12,13 +12,9 @@ from torch_geometric.nn import CGConv, GATv2Conv, GCNConv
 from torch_geometric.nn.models.schnet import GaussianSmearing, InteractionBlock
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
 from skcrystal.nn import (
-    EdgeAttention,
-    GatedConvolution,
     GaussianBasis,
-    Interaction,
-    NormalizedConvolution,
+    GraphStore,
     attention_sum,
     cosine_cutoff,
     filtered_sum,
@@ -28,10 +24,13 @@ from skcrystal.nn import (
     gather_targets,
     neighbor_sum,
     segment_sum,
-    softmax_over_neighbors,
 )
 from skcrystal.nn._network import mean_over_atoms
-from skcrystal.nn.architectures._gcn import normalized_weights
+from skcrystal.nn.architectures._gcn import NormalizedConvolution, normalized_weights
+from skcrystal.nn.architectures._megnet import EdgeAttention
+from skcrystal.nn.architectures._schnet import Interaction
+from skcrystal.nn.layers._attention import softmax_over_neighbors
+from skcrystal.nn.layers._convolutions import GatedConvolution
 from skcrystal.nn.layers._edge_states import gated_edge_sum
 
 
@@ -41,7 +40,7 @@ def batch(small, skewed):
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
     transformer = CrystalGraphTransformer(reduce=None, vectors=True)
     graphs = transformer.transform([*small[0][:5], skewed, polonium])
-    return store_of(graphs, "cpu").gather(np.arange(7))
+    return GraphStore.of(graphs, "cpu").gather(np.arange(7))
 
 
 @pytest.fixture(autouse=True)
@@ -270,11 +269,11 @@ def test_every_layer_drops_what_it_is_told_to(batch, name):
     network = NETWORKS[name](pooling="mean").eval()
     shapes = []
 
-    def drop(x):
+    def dropout(x):
         shapes.append(x.shape)
         return x
 
-    assert torch.equal(network.atoms(batch, drop), network.atoms(batch))
+    assert torch.equal(network.atoms(batch, dropout), network.atoms(batch))
     assert len(shapes) >= SHARED["n_layers"]
     assert set(shapes) == {(len(batch.atomic_numbers), HIDDEN)}
 
@@ -290,14 +289,16 @@ def test_dropout_of_layers_differs_between_crystals_and_passes(batch, name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_thinned_networks_are_the_same_of_every_batch(batch, name):
+def test_dropout_masks_are_the_same_of_every_batch(batch, name):
     network = NETWORKS[name](pooling="sum", dropout_conv=0.5, gaussian=True).eval()
-    thinned = network.thin(5, seed=3)
-    samples = network.sample(batch, thinned)
+    masks = network.draw_masks(5, seed=3)
+    samples = network.sample(batch, masks)
     assert samples.shape == (len(batch), 5, 4)
-    assert torch.equal(network.sample(batch, thinned), samples)
-    assert torch.equal(network.sample(batch, network.thin(5, seed=3)), samples)
-    assert not torch.allclose(network.sample(batch, network.thin(5, seed=4)), samples)
+    assert torch.equal(network.sample(batch, masks), samples)
+    assert torch.equal(network.sample(batch, network.draw_masks(5, seed=3)), samples)
+    assert not torch.allclose(
+        network.sample(batch, network.draw_masks(5, seed=4)), samples
+    )
     assert (samples.std(1) > 0).any(0).all()
     assert (samples[..., 2:] > 0).all()
 
@@ -333,7 +334,7 @@ def test_predictions_are_smooth_where_a_neighbour_leaves(skewed, name):
         stretched.scale_lattice(skewed.volume * (scale * CUTOFF / longest) ** 3)
         graph = transformer.transform([stretched])
         outputs.append(
-            (len(graph.neighbor), network(store_of(graph, "cpu").gather([0])))
+            (len(graph.neighbor), network(GraphStore.of(graph, "cpu").gather([0])))
         )
     (inside, before), (outside, after) = outputs
     assert inside > outside

@@ -1,4 +1,4 @@
-"""Norms of atom features: what counts in them, and what predictions go by."""
+"""Norms of atom features: weights in statistics, and statistics in prediction."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ from pymatgen.core import Lattice, Structure
 from torch import nn
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import CGCNN, AtomBatchNorm, make_norm, measure_norms
+from skcrystal.nn import CGCNN, GraphStore
+from skcrystal.nn.layers._norm import AtomBatchNorm, make_norm, measure_norms
 
 SHARED = {"hidden_dim": 8, "n_targets": 1, "dropout": 0.0, "n_layers": 2}
 
@@ -17,7 +17,7 @@ SHARED = {"hidden_dim": 8, "n_targets": 1, "dropout": 0.0, "n_layers": 2}
 def batches(small):
     """The same crystals with equal atoms merged and with every site."""
     return [
-        store_of(
+        GraphStore.of(
             CrystalGraphTransformer(reduce=reduce).transform(small[0]), "cpu"
         ).gather(np.arange(40))
         for reduce in ("symmetry", None)
@@ -51,11 +51,11 @@ def test_atoms_around_a_part_do_not_count():
     x = torch.tensor([[0.0], [2.0], [1e6]])
 
     class Batch:
-        rows = torch.tensor([0, 1, 1], dtype=torch.int32)
+        query_rows = torch.tensor([0, 1, 1], dtype=torch.int32)
         atom_weight = None
 
     found = norm(x, Batch)
-    counted = found[Batch.rows.long()]
+    counted = found[Batch.query_rows.long()]
     torch.testing.assert_close(counted.mean(), torch.tensor(0.0), atol=1e-6, rtol=0)
     torch.testing.assert_close(
         counted.square().mean(), torch.tensor(1.0), atol=1e-3, rtol=0
@@ -94,7 +94,7 @@ def test_means_are_of_the_last_weights(small):
         norm="batch",
     ).fit(graphs, y)
     network = model.net_.module_
-    batch = store_of(graphs, "cpu", sites=True).gather(np.arange(40))
+    batch = GraphStore.of(graphs, "cpu", sites=True).gather(np.arange(40))
     kept = network.readout.mean.clone()
     measure_norms(network, [batch])
     torch.testing.assert_close(kept, network.readout.mean, rtol=1e-3, atol=1e-4)
@@ -125,5 +125,5 @@ def test_default_is_by_the_size_of_crystals(small):
 
 
 def test_there_are_two_kinds():
-    with pytest.raises(ValueError, match="norm='group' is no norm"):
+    with pytest.raises(ValueError, match="norm='group' is not a norm"):
         make_norm("group", 3)

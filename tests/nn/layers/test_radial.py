@@ -1,4 +1,6 @@
-"""Functions of distance on a grid: as exact as single precision, and differentiable."""
+"""Interpolation of radial functions on a grid: accuracy and gradients."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -6,9 +8,9 @@ import torch
 from networks import NETWORKS, READ_VECTORS
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import store_of
-from skcrystal.nn import GaussianBasis, RadialGrid, radial_grid
+from skcrystal.nn import GaussianBasis, GraphStore, radial_grid
 from skcrystal.nn.layers import _radial as module
+from skcrystal.nn.layers._radial import RadialGrid
 
 
 def grid_of(n=20_000, width=0.1):
@@ -49,25 +51,18 @@ def test_few_distances_are_their_own_points():
     assert isinstance(radial_grid(distances[:0], 0.1), RadialGrid)
 
 
-# These have no function of the distance, or none that costs anything.
-WITHOUT = {
-    "DimeNetPlusPlus",
-    "EGNN",
-    "EdgeGCN",
-    "EGNN that moves atoms",
-    "GCN",
-    "GCN uniform",
-    "LocalMLP",
-    "SymGNN",
-    "SymGNN learned",
-}
+def uses_grid(name):
+    """Whether a layer of the network is of a module that imports the grid."""
+    layers = NETWORKS[name](pooling="mean").modules()
+    kinds = {kind for layer in layers for kind in type(layer).__mro__}
+    return any(hasattr(sys.modules[kind.__module__], "radial_grid") for kind in kinds)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in WITHOUT])
+@pytest.mark.parametrize("name", [n for n in NETWORKS if uses_grid(n)])
 def test_networks_give_the_same_with_and_without(small, monkeypatch, name):
     transformer = CrystalGraphTransformer(vectors=name in READ_VECTORS)
     graphs = transformer.transform(small[0])
-    batch = store_of(graphs, "cpu").gather(np.arange(len(graphs)))
+    batch = GraphStore.of(graphs, "cpu").gather(np.arange(len(graphs)))
     torch.manual_seed(0)
     network = NETWORKS[name](pooling="mean")
     results = []

@@ -7,16 +7,22 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch.distributions import Laplace, Normal
 
-from skcrystal.nn import MaskedLoss, RateBalance, UncertaintyBalance
+from skcrystal.nn import MaskedLoss
+from skcrystal.nn._loss import (
+    POINTWISE_LOSSES,
+    DynamicWeightAverage,
+    UncertaintyWeighting,
+)
 
 POSITIVE = st.floats(0.1, 10)
 
 
 def uncertain(kind, log_scatter):
-    balance = UncertaintyBalance(torch.ones(len(log_scatter)), kind)
+    power = POINTWISE_LOSSES[kind].power
+    weighting = UncertaintyWeighting(torch.ones(len(log_scatter)), power)
     # A step of the optimiser moves the logarithm by ten of its learning rates.
-    balance.slow.data += torch.tensor(log_scatter) / 10
-    return balance
+    weighting.slow.data += torch.tensor(log_scatter) / 10
+    return weighting
 
 
 @pytest.mark.parametrize("kind", ["mae", "mse", "huber"])
@@ -43,11 +49,11 @@ def test_uncertainty_is_the_likelihood_of_labels(kind):
 @given(errors=st.lists(POSITIVE, min_size=1, max_size=4))
 @settings(deadline=None, max_examples=20)
 def test_the_best_weights_are_the_inverse_of_the_errors(errors):
-    balance = uncertain("mae", [math.log(error) for error in errors])
+    weighting = uncertain("mae", [math.log(error) for error in errors])
     error = torch.tensor([errors])
-    balance(error, torch.ones_like(error)).sum().backward()
-    torch.testing.assert_close(balance.weights, 1 / error[0], rtol=1e-4, atol=1e-6)
-    gradient = balance.slow.grad
+    weighting(error, torch.ones_like(error)).sum().backward()
+    torch.testing.assert_close(weighting.weights, 1 / error[0], rtol=1e-4, atol=1e-6)
+    gradient = weighting.slow.grad
     torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-4, rtol=0)
 
 
@@ -55,7 +61,7 @@ def test_a_missing_label_moves_no_weight():
     loss = MaskedLoss("mae", uncertain("mae", [0.0, 0.0]))
     weight = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     loss(torch.zeros(2, 2), (torch.full((2, 2), 5.0), weight)).backward()
-    gradient = loss.balance.slow.grad
+    gradient = loss.weighting.slow.grad
     assert gradient[0] < 0  # the weight is to become smaller
     assert gradient[1] == 0
 
@@ -67,12 +73,12 @@ def test_a_missing_label_moves_no_weight():
 @settings(deadline=None, max_examples=20)
 def test_rates_weigh_as_published(epochs, n_batches):
     """T softmax(r / 2), r the ratio of the last two errors; ones for two epochs."""
-    balance, weights = RateBalance(torch.ones(3)), [torch.ones(3)]
+    weighting, weights = DynamicWeightAverage(torch.ones(3)), [torch.ones(3)]
     for error in torch.tensor(epochs):
         for _ in range(n_batches):
-            balance(error[None], torch.ones(1, 3))
-        balance.end_epoch()
-        weights.append(balance.weights.clone())
+            weighting(error[None], torch.ones(1, 3))
+        weighting.end_epoch()
+        weights.append(weighting.weights.clone())
     for i, found in enumerate(weights):  # of epoch i
         expected = torch.ones(3)
         if i >= 2:
@@ -83,19 +89,19 @@ def test_rates_weigh_as_published(epochs, n_batches):
 
 
 def test_rates_count_labels_that_are_there():
-    balance = RateBalance(torch.ones(2))
+    weighting = DynamicWeightAverage(torch.ones(2))
     error = torch.tensor([[1.0, 100.0], [3.0, 2.0]])
-    balance(error, torch.tensor([[1.0, 0.0], [2.0, 1.0]]))
-    assert balance.errors.tolist() == [7.0, 2.0]
+    weighting(error, torch.tensor([[1.0, 0.0], [2.0, 1.0]]))
+    assert weighting.errors.tolist() == [7.0, 2.0]
 
 
 @pytest.mark.parametrize(
-    "balance", [RateBalance(torch.ones(2)), uncertain("mae", [1.0, -1.0])]
+    "weighting", [DynamicWeightAverage(torch.ones(2)), uncertain("mae", [1.0, -1.0])]
 )
-def test_labels_held_back_are_judged_without_weights(balance):
+def test_labels_held_back_are_judged_without_weights(weighting):
     predicted, label, weight = torch.rand(3, 4, 2).unbind()
-    balanced = MaskedLoss("mae", balance).eval()
+    weighted = MaskedLoss("mae", weighting).eval()
     torch.testing.assert_close(
-        balanced(predicted, (label, weight)),
+        weighted(predicted, (label, weight)),
         MaskedLoss("mae")(predicted, (label, weight)),
     )
