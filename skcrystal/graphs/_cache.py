@@ -35,7 +35,7 @@ class GraphCache:
 
     def __init__(self, folder: str | Path, settings: GraphSettings) -> None:
         path = Path(folder) / "skcrystal-graphs.sqlite"
-        self._records = SQLiteCache(path, "graph_records", parameter="memory")
+        self._records = SQLiteCache(path, "graphs", "graph", parameter="memory")
         self._salt = f"{_VERSION} {settings!r}".encode()
 
     def key(self, crystal: CrystalArrays) -> bytes:

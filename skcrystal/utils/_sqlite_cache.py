@@ -22,15 +22,17 @@ class SQLiteCache:
     ----------
     path : Path
         Made if it does not exist, with its folder.
-    table : str
-        A name for each form of records; the file may have several.
+    table, column : str
+        Names of the table, and of the column with records. A table of other columns,
+        of an earlier version, is begun anew.
     parameter : str
         Name of the user's parameter that gives the folder, for messages.
     """
 
-    def __init__(self, path: Path, table: str, *, parameter: str) -> None:
+    def __init__(self, path: Path, table: str, column: str, *, parameter: str) -> None:
         self.path = path
         self._table = table
+        self._columns = ["key", "digest", column]
         self._parameter = parameter
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -41,7 +43,7 @@ class SQLiteCache:
                 some = keys[i : i + _CHUNK]
                 marks = ",".join("?" * len(some))
                 rows = connection.execute(
-                    f"SELECT key, digest, record FROM {self._table} "
+                    f"SELECT {', '.join(self._columns)} FROM {self._table} "
                     f"WHERE key IN ({marks})",
                     some,
                 )
@@ -74,10 +76,7 @@ class SQLiteCache:
             with closing(sqlite3.connect(self.path, timeout=60)) as connection:
                 # A crash of the machine may damage records, which digests detect.
                 connection.execute("PRAGMA synchronous = OFF")
-                connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {self._table} "
-                    "(key BLOB PRIMARY KEY, digest BLOB, record BLOB) WITHOUT ROWID"
-                )
+                self._make_table(connection)
                 with connection:
                     yield connection
         except (sqlite3.OperationalError, OSError) as error:
@@ -86,6 +85,25 @@ class SQLiteCache:
                 "process may hold it for long, or the folder is read-only: try again, "
                 f"or set `{self._parameter}` to another folder."
             ) from error
+
+    def _make_table(self, connection: sqlite3.Connection) -> None:
+        if self._found_columns(connection) == self._columns:
+            return
+        # Locked, as other processes may be doing the same.
+        connection.execute("BEGIN IMMEDIATE")
+        if self._found_columns(connection) != self._columns:
+            key, *others = self._columns
+            blobs = ", ".join(f"{name} BLOB" for name in others)
+            connection.execute(f"DROP TABLE IF EXISTS {self._table}")
+            connection.execute(
+                f"CREATE TABLE {self._table} ({key} BLOB PRIMARY KEY, {blobs}) "
+                "WITHOUT ROWID"
+            )
+        connection.commit()
+
+    def _found_columns(self, connection: sqlite3.Connection) -> list[str]:
+        rows = connection.execute(f"PRAGMA table_info({self._table})").fetchall()
+        return [row[1] for row in rows]
 
 
 def digest(data: bytes) -> bytes:

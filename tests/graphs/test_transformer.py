@@ -239,11 +239,20 @@ def test_cache_with_vectors(tmp_path, small):
     assert cached.transform(small[0]) == expected
 
 
+def test_a_cache_of_an_earlier_form_is_begun_anew(tmp_path, small, small_graphs):
+    with sqlite3.connect(tmp_path / "skcrystal-graphs.sqlite") as connection:
+        connection.execute("CREATE TABLE graphs (key BLOB PRIMARY KEY, graph BLOB)")
+    connection.close()
+    cached = CrystalGraphTransformer(memory=tmp_path)
+    assert cached.transform(small[0]) == small_graphs
+    assert cached.transform(small[0]) == small_graphs
+
+
 def test_damaged_graphs_in_the_cache_are_built_again(tmp_path, small, small_graphs):
     cached = CrystalGraphTransformer(memory=tmp_path)
     cached.transform(small[0])
     with sqlite3.connect(tmp_path / "skcrystal-graphs.sqlite") as connection:
-        connection.execute("UPDATE graph_records SET record = zeroblob(length(record))")
+        connection.execute("UPDATE graphs SET graph = zeroblob(length(graph))")
     connection.close()
     assert cached.transform(small[0]) == small_graphs
 

@@ -31,7 +31,7 @@ class ParseCache:
 
     def __init__(self, folder: str | PathLike) -> None:
         path = Path(folder) / "skcrystal-structures.sqlite"
-        self.records = SQLiteCache(path, "crystal_records", parameter="cache")
+        self.records = SQLiteCache(path, "crystals", "crystal", parameter="cache")
         # Another pymatgen may read a text in another way
         self._salt = f"{_VERSION} {pymatgen.core.__version__} ".encode()
 

@@ -390,7 +390,7 @@ def test_what_is_damaged_in_the_cache_is_parsed_again(tmp_path, prototypes, dama
     (file,) = tmp_path.glob("*.sqlite")
     if damage == "row":
         with sqlite3.connect(file) as connection:
-            connection.execute("UPDATE crystal_records SET record = x'6100ff'")
+            connection.execute("UPDATE crystals SET crystal = x'6100ff'")
         connection.close()
         second = parse_structures(texts, cache=tmp_path)
     else:
