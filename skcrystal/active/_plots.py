@@ -151,7 +151,7 @@ def _draw_curves(
     )
     panels = _parts(results[results[column].notna()], "architecture")
     axes = check_axes(
-        ax, len(panels), holder="results", what="architecture", share_y=True
+        ax, len(panels), holder="results", panel="architecture", share_y=True
     )
     for axis, (architecture, of_one) in zip(axes, panels, strict=True):
         n_seeds = set()

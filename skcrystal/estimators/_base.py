@@ -12,7 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..graphs import CrystalGraphs, GraphSettings
-from ..nn import CrystalNetwork, GraphStore, TaskNetworks
+from ..nn import CrystalNetwork, GraphStore
+from ..nn._any_network import AnyNetwork
 from ..utils._random import GENERATORS_LOCK
 from ..utils._validation import validate_params_of
 from ..utils._warnings import warn_of_unseen_elements
@@ -28,7 +29,7 @@ from .training._devices import WorkerGroup, pick_workers
 from .training._loader import GraphDataset
 from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Cutting, PartsDataset
-from .training._validation_split import check_given, split_rows
+from .training._validation_split import check_given, split_validation
 
 # Atoms of a crystal that is taken for a piece of matter, not for a cell.
 _MANY_ATOMS = 100
@@ -37,12 +38,10 @@ _MANY_ATOMS = 100
 class GNNEstimator(Saving, SharedParameters, ABC):
     """Base of all graph network estimators: how they are trained.
 
-    An architecture adds its parameters and gives `_make_network`; it says by
-    ``_needs_vectors = True`` that its network reads displacement vectors, and by
-    ``_reads_merged = False`` that it says other things of graphs whose equal atoms are
-    merged.
-    Regressors and classifiers say what labels are, and what a network has to give for
-    them.
+    An architecture adds its parameters and gives `_make_network`; it sets
+    ``_needs_vectors = True`` if its network reads displacement vectors, and
+    ``_reads_merged = False`` if outputs would change where equal atoms are merged.
+    Regressors and classifiers give `_make_task`, which reads labels.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = (
@@ -57,7 +56,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         "_training_set",
     )
 
-    # What an architecture gives
+    # Given by an architecture
 
     _needs_vectors: ClassVar[bool] = False  # whether it reads displacement vectors
     _reads_merged: ClassVar[bool] = True  # whether equal atoms may be merged
@@ -71,24 +70,24 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         cutoff : float
             Reach of distance bases in Å.
         **shared
-            What every ``CrystalNetwork`` takes, to be handed on.
+            Parameters of every ``CrystalNetwork``, to be passed on.
         """
 
     def _check_shape_parameters(self) -> None:
-        """Check parameters against each other; most architectures have nothing to."""
+        """Check parameters against each other; by default there is no such check."""
 
-    # What a kind of estimator gives
+    # Given by regressors and classifiers
 
     @abstractmethod
     def _make_task(
-        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+        self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
     ) -> tuple[Task, Targets]:
         """Read labels by the parameters.
 
         Parameters
         ----------
         y : labels of n crystals
-        graphs : CrystalGraphs
+        n_sites : ndarray of shape (n,)
         sample_weight : ndarray of shape (n,)
         resumes : bool
             Whether the network of the last fit is trained on, head included.
@@ -111,7 +110,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _partitions(
         self, graphs: CrystalGraphs, hops: int | None, device: torch.device
     ) -> tuple[Cutting | None, Cutting | None]:
-        """Partitions of crystals into subgraphs, in training and in validation.
+        """Partitions of crystals with labelled atoms, in training and in validation.
 
         None where crystals pass through the network as a whole.
         """
@@ -169,27 +168,28 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         start = find_start(self, random)
         resumes = start is not None and start.goes_on
         graphs = self._read_graphs(X, start)
-        weights = check_weights(sample_weight, len(graphs))
-        task, targets = self._make_task(y, graphs, weights, resumes)
-        data = TrainingSet(graphs, targets, task.weigh(targets, weights))
+        n_sites = graphs.n_sites
+        weights = check_weights(sample_weight, len(n_sites))
+        task, targets = self._make_task(y, n_sites, weights, resumes)
+        weights = task.weigh(targets, weights)
+        data = TrainingSet(graphs, np.arange(len(n_sites)), n_sites, targets, weights)
         if X_val is not None or y_val is not None:
             check_given(X_val, y_val, self.early_stopping)
             data = self._add_validation_set(data, X_val, y_val, task, start)
         fraction = self.validation_fraction if self.early_stopping else None
-        train, valid = split_rows(data, fraction, random)
+        train, valid = split_validation(data, fraction, random)
+        elements, summary = train.elements(), task.summary(train.targets)
         architecture = self._get_architecture() | task.architecture
         if resumes:
             self._check_same_architecture(architecture)
             architecture = self._architecture
         else:
-            n_sites = data.graphs.n_sites[train]
-            task = task.fit(data.targets[train], data.weights_of(train), n_sites)
+            task = task.fit(train.targets, train.weights, train.n_sites)
             architecture["norm"] = self._norm(task, graphs, start)
         # Training that fails leaves no fitted model: it may have changed the network.
         self.__dict__.pop("net_", None)
         norm = architecture.get("norm", "layer")  # earlier versions had none
-        net = self._train(task, start, norm, data, train, valid, random, workers)
-        elements = data.elements(train)
+        net = self._train(task, start, norm, train, valid, random, workers)
         if start is None:
             self.graph_settings_, self.cutoff_ = graphs.settings, _reach(graphs)
             self.elements_ = elements
@@ -198,7 +198,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             self.elements_ = np.union1d(start.elements, elements)
         self._task = task.trained(net.criterion_)
         self._architecture: dict[str, Any] = architecture
-        self._training_set = task.summary(data.targets[train])
+        self._training_set = summary
         self._mc_seed = int(random.randint(2**31 - 1))
         self.history_ = history_frame(net)
         self.n_iter_ = len(self.history_)
@@ -253,7 +253,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _read_graphs(
         self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
     ) -> CrystalGraphs:
-        """Make graphs of the training set, or of a validation set beside it."""
+        """Make graphs of the training set, or of a validation set in the same store."""
         before = trained_on if start is None else start
         settings = None if before is None else before.settings
         graphs = as_graphs(
@@ -275,9 +275,13 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """Append a validation set that the user gives."""
         try:
             graphs = self._read_graphs(X, start, data.graphs)
-            targets = task.read_validation(y, graphs.n_sites)
-            weights = task.weigh(targets, np.ones(len(graphs)))
-            return data.concatenate(TrainingSet(graphs, targets, weights))
+            n_sites = graphs.n_sites
+            targets = task.read_validation(y, n_sites)
+            weights = task.weigh(targets, np.ones(len(n_sites)))
+            rows = np.arange(len(n_sites))
+            return data.concatenate(
+                TrainingSet(graphs, rows, n_sites, targets, weights)
+            )
         except ValueError as error:
             message = f"in X_val and y_val, the validation set: {error}"
             raise ValueError(message) from error
@@ -287,9 +291,8 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         task: Task,
         start: Start | None,
         norm: str,
-        data: TrainingSet,
-        train: NDArray,
-        valid: NDArray | None,
+        train: TrainingSet,
+        valid: TrainingSet | None,
         random: np.random.RandomState,
         workers: WorkerGroup,
     ) -> GraphNet:
@@ -298,7 +301,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         with GENERATORS_LOCK, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
             if start is None:
-                network = self._build_network(task, _reach(data.graphs), norm)
+                network = self._build_network(task, _reach(train.graphs), norm)
             else:
                 network = start.network
                 if not start.goes_on:
@@ -306,47 +309,44 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             network.train_trunk(self.freeze != "trunk")
             if workers.world_size > 1:  # each drops other features
                 torch.manual_seed(torch.initial_seed() + workers.rank)
-            sets = self._datasets(task, data, train, valid, network, workers.device)
+            sets = self._datasets(task, train, valid, network, workers.device)
             net = make_net(self, task, network, *sets, random, workers).fit(sets[0])
         return net.to_single_process(workers.device)
 
     def _datasets(
         self,
         task: Task,
-        data: TrainingSet,
-        train: NDArray,
-        valid: NDArray | None,
-        network: CrystalNetwork | TaskNetworks,
+        train: TrainingSet,
+        valid: TrainingSet | None,
+        network: AnyNetwork,
         device: torch.device,
     ) -> tuple[GraphDataset, GraphDataset | None]:
         """Training and validation set on the device, in one store of graphs.
 
         On the CPU, the store holds no copy of the graphs.
         """
-        targets = data.targets
-        store = GraphStore.of(data.graphs, device, sites=targets.ptr is not None)
-        scaled = task.scale(targets, data.graphs.n_sites)
+        of_sites = train.targets.ptr is not None
+        store = GraphStore.of(train.graphs, device, sites=of_sites)
 
-        def dataset(crystals: NDArray, partition: Cutting | None) -> GraphDataset:
-            weights = data.weights_of(crystals)
-            labels = scaled[targets.rows(crystals)]
+        def dataset(data: TrainingSet, partition: Cutting | None) -> GraphDataset:
+            labels = task.scale(data.targets, data.n_sites)
             # Weights are one in the mean over the whole set, see MaskedLoss.
-            weights = weights / weights.mean()
-            ptr = targets[crystals].ptr
+            weights = data.weights / data.weights.mean()
+            ptr = data.targets.ptr
             if partition is None:
-                return GraphDataset(store, crystals, labels, weights, ptr)
+                return GraphDataset(store, data.crystals, labels, weights, ptr)
             assert ptr is not None  # only crystals with labelled atoms are cut
-            return PartsDataset(store, crystals, labels, weights, ptr, partition)
+            return PartsDataset(store, data.crystals, labels, weights, ptr, partition)
 
-        in_train, in_valid = self._partitions(data.graphs, network.hops, device)
+        partitions: tuple[Cutting | None, Cutting | None] = (None, None)
+        if of_sites:
+            partitions = self._partitions(train.graphs, network.hops, device)
         return (
-            dataset(train, in_train),
-            None if valid is None else dataset(valid, in_valid),
+            dataset(train, partitions[0]),
+            None if valid is None else dataset(valid, partitions[1]),
         )
 
-    def _build_network(
-        self, task: Task, cutoff: float, norm: str
-    ) -> CrystalNetwork | TaskNetworks:
+    def _build_network(self, task: Task, cutoff: float, norm: str) -> AnyNetwork:
         """Build a network with new weights."""
         return self._make_network(
             cutoff=cutoff, hidden_dim=self.hidden_dim, norm=norm, **self._outputs(task)
@@ -368,6 +368,14 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         large = task.pooling == "none" and graphs.n_atoms.mean() >= _MANY_ATOMS
         return "batch" if large else "layer"
 
+    def _get_architecture(self) -> dict[str, Any]:
+        """Parameters that define the network."""
+        return {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in self._training_parameters
+        }
+
     def _check_same_architecture(self, architecture: dict[str, Any]) -> None:
         """Check parameters against those of the network that is trained on."""
         # A model that was saved by an earlier version may lack a parameter.
@@ -388,7 +396,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         return graphs_before(self)
 
     def _trunk_kind(self) -> str:
-        """Name of what makes the trunk, which regressors and others share."""
+        """Name of the class that an architecture's regressor and classifier share."""
         return next(
             c for c in type(self).__mro__ if "_make_network" in vars(c)
         ).__name__

@@ -1,4 +1,4 @@
-"""What makes a graph network estimator a classifier."""
+"""Base of all graph network classifiers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._predictive import has_dropout
 from .targets._classification_task import ClassificationTask
 from .targets._targets import Targets
 
-# The docstrings of all classifiers; what their network is, their regressors say.
+# Ends the docstrings of all classifiers; those of regressors describe the networks.
 _SECTIONS = """
 
 Parameters
@@ -33,7 +33,7 @@ Attributes
 
 See Also
 --------
-%(architecture)sRegressor : What the network is, and where it comes from.
+%(architecture)sRegressor : The network, and its source.
 
 Examples
 --------
@@ -56,9 +56,9 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     Parameters
     ----------
     class_weight : {"balanced"}, dict or None, default=None
-        How much a crystal of each class counts: all alike; as a dict from classes to
-        weights says, and one where it says nothing; or with "balanced" so much that
-        each class as a whole counts alike. Multiplies `sample_weight`.
+        Weight of a crystal of each class: one for all; by a dict from classes to
+        weights, and one for those left out; or with "balanced" such that all classes
+        have the same total weight. Multiplies `sample_weight`.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
         return tags
 
     def _make_task(
-        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+        self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
     ) -> tuple[ClassificationTask, Targets]:
         return ClassificationTask.read(
             y,

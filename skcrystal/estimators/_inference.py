@@ -11,27 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..graphs import CrystalGraphs
-from ..nn import CrystalNetwork, GraphBatch, GraphStore, TaskNetworks
-from .training._loader import prediction_batches
+from ..nn import GraphBatch, GraphStore
+from ..nn._any_network import AnyNetwork
 from .training._subgraphs import site_batches
 
-Network = CrystalNetwork | TaskNetworks
 
-
-def run(network: Network, graphs: CrystalGraphs) -> NDArray[np.float32]:
+def run(network: AnyNetwork, graphs: CrystalGraphs) -> NDArray[np.float32]:
     """Outputs (R, K) of a network, of all crystals or of all sites."""
     return _run(network, graphs, lambda network, batch: network(batch))
 
 
 def sample(
-    network: Network, graphs: CrystalGraphs, n_samples: int, seed: int
+    network: AnyNetwork, graphs: CrystalGraphs, n_samples: int, seed: int
 ) -> NDArray[np.float32]:
     """Outputs (R, S, K) of S Monte Carlo samples of dropout; equal for equal seeds."""
     masks = network.draw_masks(n_samples, seed)
     return _run(network, graphs, lambda network, batch: network.sample(batch, masks))
 
 
-def embed(network: Network, graphs: CrystalGraphs) -> NDArray[np.float32]:
+def embed(network: AnyNetwork, graphs: CrystalGraphs) -> NDArray[np.float32]:
     """Features (m, D) of crystals: the mean over those of their atoms."""
     if network.pooling != "none":
         return _run_crystals(network, graphs, lambda network, b: network.embed(b))
@@ -46,7 +44,7 @@ Function = Callable[[Any, GraphBatch], Tensor]
 
 
 def _run(
-    network: Network, graphs: CrystalGraphs, function: Function
+    network: AnyNetwork, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     if network.pooling == "none":
         return _run_sites(network, graphs, function)
@@ -54,20 +52,17 @@ def _run(
 
 
 def _run_crystals(
-    network: Network, graphs: CrystalGraphs, function: Function
+    network: AnyNetwork, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
-    network, device = network.eval(), _device_of(network)
-    store = GraphStore.of(graphs, device)
+    network = network.eval()
+    store = GraphStore.of(graphs, _device_of(network))
     with torch.inference_mode():
-        parts = [
-            function(network, store.gather(rows)).cpu()
-            for rows in prediction_batches(graphs, device)
-        ]
-    return torch.cat(parts).numpy()
+        outputs = [function(network, batch).cpu() for batch in store.batches()]
+    return torch.cat(outputs).numpy()
 
 
 def _run_sites(
-    network: Network, graphs: CrystalGraphs, function: Function
+    network: AnyNetwork, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
     network = network.eval()
     store = GraphStore.of(graphs, _device_of(network), sites=True)
@@ -83,5 +78,5 @@ def _run_sites(
     return found
 
 
-def _device_of(network: Network) -> torch.device:
+def _device_of(network: AnyNetwork) -> torch.device:
     return next(network.parameters()).device

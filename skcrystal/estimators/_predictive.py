@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
 
-from ..nn import CrystalNetwork, TaskNetworks
+from ..nn._any_network import AnyNetwork
 from ..utils._bases import RegressorMixin
 from .targets._scoring import masked_r2
 from .targets._site_targets import SiteValues, rows_of, site_pointer
@@ -258,7 +258,7 @@ NO_STD = (
 )
 
 
-def has_dropout(network: CrystalNetwork | TaskNetworks) -> bool:
+def has_dropout(network: AnyNetwork) -> bool:
     """Whether a network has dropout in its head or its layers."""
     return bool(network.dropout or network.dropout_conv)
 
@@ -279,7 +279,7 @@ def check_one_std(return_std: bool, return_components: bool) -> None:
 
 
 def check_supports_std(
-    network: CrystalNetwork | TaskNetworks, return_std: bool, return_components: bool
+    network: AnyNetwork, return_std: bool, return_components: bool
 ) -> None:
     """Check that a network can give the standard deviations that are to be returned.
 

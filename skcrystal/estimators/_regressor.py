@@ -162,7 +162,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
         )
 
     def _make_task(
-        self, y: Any, graphs: CrystalGraphs, sample_weight: NDArray, resumes: bool
+        self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
     ) -> tuple[RegressionTask, Targets]:
         of_atoms = self.target_level == "atom"
         if of_atoms and self.pooling == "sum":
@@ -178,7 +178,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
             )
         task, targets = RegressionTask.read(
             y,
-            graphs.n_sites,
+            n_sites,
             pooling="none" if of_atoms else self.pooling,
             output_transform=self.output_transform,
             loss=self.loss,
@@ -208,8 +208,6 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
     def _partitions(
         self, graphs: CrystalGraphs, hops: int | None, device: torch.device
     ) -> tuple[Cutting | None, Cutting | None]:
-        if self.target_level == "crystal":
-            return None, None
         needed = Cutting.if_needed(graphs, hops, device)
         wanted = needed
         if self.atoms_per_part is not None:

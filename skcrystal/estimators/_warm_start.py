@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 from ..graphs import GraphSettings
-from ..nn import CrystalNetwork, TaskNetworks
+from ..nn import TaskNetworks
+from ..nn._any_network import AnyNetwork
 from ._parameters import SharedParameters
 from ._pipelines import unwrap
 from .saving._save import load_pretrained
@@ -41,7 +42,7 @@ class Start:
 
     Attributes
     ----------
-    network : CrystalNetwork or TaskNetworks
+    network : AnyNetwork
         Training may change it.
     goes_on : bool
         Whether its head is kept, for the same targets.
@@ -51,7 +52,7 @@ class Start:
     elements : ndarray of int
     """
 
-    network: CrystalNetwork | TaskNetworks
+    network: AnyNetwork
     goes_on: bool
     settings: GraphSettings | None
     cutoff: float

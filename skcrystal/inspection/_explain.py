@@ -19,12 +19,12 @@ from ..estimators.targets._targets import column_of
 from ..nn import GraphBatch
 from ._algorithms import MaskGradients, SteadyGNNExplainer
 from ._explanation import CrystalExplanation
-from ._masked import FadingNetwork, MaskedNetwork
+from ._masked import MaskedNetwork, ScaledNetwork
 from ._neighborhood import Neighborhood, images_of
 
 _N_STEPS = {"integrated_gradients": 50, "gradient": None, "gnn_explainer": 200}
 # Not zero: where edges share out attention, there is a limit but no value.
-_FAINT = 1e-6
+_NEAR_ZERO = 1e-6
 
 
 def explain(
@@ -152,14 +152,16 @@ def _explain_one(
     algorithm: ExplainerAlgorithm,
 ) -> _Found:
     """Explain the prediction of one network."""
-    network, batch = FadingNetwork(model.net_.module_), around.batch(model)
+    network, batch = ScaledNetwork(model.net_.module_), around.batch(model)
     n_sites = int(around.graphs.n_sites[0])
     read = _reader(model, column, n_sites)
-    ends = _ends(network, batch, read)
+    references = _reference_predictions(network, batch, read)
+    prediction, without_edges, without_elements = references
     scaled = read
     if isinstance(algorithm, SteadyGNNExplainer):
         # Its costs are weighed against errors of a prediction that is about one.
-        scale = np.hypot(ends[0] - ends[1], ends[0] - ends[2]) or 1.0
+        edges, elements = prediction - without_edges, prediction - without_elements
+        scale = np.hypot(edges, elements) or 1.0
 
         def scaled(outputs: Tensor) -> Tensor:
             return read(outputs) / scale
@@ -178,18 +180,17 @@ def _explain_one(
         mask.detach().cpu().double().numpy()
         for mask in (explanation.node_mask[:, 0], explanation.edge_mask)
     )
-    prediction, without_edges, without_elements = ends
     return _Found(prediction, without_edges, without_elements, of_atoms, of_edges)
 
 
 @torch.no_grad()
-def _ends(
-    network: FadingNetwork, batch: GraphBatch, read: Callable[[Tensor], Tensor]
+def _reference_predictions(
+    network: ScaledNetwork, batch: GraphBatch, read: Callable[[Tensor], Tensor]
 ) -> list[float]:
     """The prediction as it is, without edges, and without elements."""
     atoms = torch.ones(len(batch.atomic_numbers), 1, device=batch.target.device)
     edges = torch.ones(len(batch.target), device=batch.target.device)
-    masks = (atoms, edges), (atoms, _FAINT * edges), (0 * atoms, edges)
+    masks = (atoms, edges), (atoms, _NEAR_ZERO * edges), (0 * atoms, edges)
     return [read(network(batch, *pair)).item() for pair in masks]
 
 

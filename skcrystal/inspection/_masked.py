@@ -12,10 +12,10 @@ from torch_geometric.nn import MessagePassing
 from ..nn import CrystalNetwork, GraphBatch
 
 
-class FadingNetwork:
-    """A copy of a network in which elements and edges can be faded out.
+class ScaledNetwork:
+    """Copy of a network whose elements and edges are multiplied by factors.
 
-    Being a copy, it leaves the network unchanged.
+    The network itself stays unchanged.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class FadingNetwork:
         self._of_atoms: Tensor | None = None
         for module in self._network.modules():
             if isinstance(module, CrystalNetwork):
-                module.elements.register_forward_hook(self._fade)
+                module.elements.register_forward_hook(self._scale)
 
     def __call__(self, batch: GraphBatch, of_atoms: Tensor, of_edges: Tensor) -> Tensor:
         """Outputs (R, K) with each element's vector and each message times a factor.
@@ -45,7 +45,7 @@ class FadingNetwork:
         )
         return self._network(batch)
 
-    def _fade(self, module: nn.Module, inputs: tuple, vectors: Tensor) -> Tensor:
+    def _scale(self, module: nn.Module, inputs: tuple, vectors: Tensor) -> Tensor:
         assert self._of_atoms is not None  # set before the network is called
         return vectors * self._of_atoms
 
@@ -73,7 +73,7 @@ class MaskedNetwork(nn.Module):
 
     Parameters
     ----------
-    network : FadingNetwork
+    network : ScaledNetwork
         No submodule, so that PyG sees none of its layers: of these, operators of PyG's
         own would be masked a second time.
     batch : GraphBatch
@@ -84,7 +84,7 @@ class MaskedNetwork(nn.Module):
 
     def __init__(
         self,
-        network: FadingNetwork,
+        network: ScaledNetwork,
         batch: GraphBatch,
         read: Callable[[Tensor], Tensor],
     ) -> None:

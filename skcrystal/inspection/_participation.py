@@ -223,7 +223,7 @@ def compare_cycles(
     if control == "random":
         others = random.choice(pool, len(chosen), replace=False)
     else:
-        chosen, others = _alike_in_length(chosen, pool, lengths, random)
+        chosen, others = _match_lengths(chosen, pool, lengths, random)
 
     cycles = cycles_among(around, min_persistence=min_persistence)
     counts = cycle_participation(cycles, edges, images=images)
@@ -237,7 +237,7 @@ def compare_cycles(
     return CycleComparison(counts, chosen, others, *found, n_cycles=len(cycles))
 
 
-def _alike_in_length(
+def _match_lengths(
     chosen: NDArray, pool: NDArray, lengths: NDArray, random: RandomState
 ) -> tuple[NDArray, NDArray]:
     """A partner of nearly its length for each chosen edge, none of them twice."""

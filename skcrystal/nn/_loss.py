@@ -35,16 +35,16 @@ POINTWISE_LOSSES = {
 }
 LOSSES = frozenset({*POINTWISE_LOSSES, "gaussian_nll"})
 
-_BETA = 0.5  # the best of both kinds of error in [1]_ of `gaussian_nll`, and here
+_BETA = 0.5  # best for means and variances in [1]_ of `gaussian_nll`, and here
 
 
 def gaussian_nll(predicted: Tensor, label: Tensor, beta: float = 0.0) -> Tensor:
     """Negative log likelihood of labels up to a constant, times a weight.
 
-    By its gradient a label pulls at its mean with the inverse of its variance. Where a
-    network is not good yet it takes the variance to be large, and so does not become
-    better. The weight, ``variance ** beta`` taken for a constant, makes up for this
-    [1]_: with 0 there is none, with 1 means are learned as with squared errors.
+    The gradient of a mean is its error over the variance. Labels that a network does
+    not fit yet have large variances, and so small gradients. The weight,
+    ``variance ** beta`` without gradient, compensates for this [1]_: 0 is the plain
+    likelihood, 1 gives means the gradient of squared errors.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def gaussian_nll(predicted: Tensor, label: Tensor, beta: float = 0.0) -> Tensor:
        2022, arXiv:2203.09168.
     """
     mean, variance = predicted.chunk(2, dim=1)
-    # torch's own looks for negative variances, for which every step waits on a GPU.
+    # F.gaussian_nll_loss checks for negative variances, which synchronises a GPU.
     loss = 0.5 * (variance.log() + (label - mean) ** 2 / variance)
     return loss * variance.detach() ** beta if beta else loss
 
 
 class MaskedLoss(nn.Module):
-    """Weighted mean of an error over the labels that are there.
+    """Weighted mean of an error over the known labels.
 
     Parameters
     ----------
@@ -89,13 +89,14 @@ class MaskedLoss(nn.Module):
     def forward(self, predicted: Tensor, truth: tuple[Tensor, Tensor]) -> Tensor:
         """Outputs (B, K), and labels and weights (B, T) as a pair, to a scalar.
 
-        Weights are zero where a label is missing, and one in the mean over the
-        training set; dividing by the batch's own sum instead would give the labels of
-        a batch that holds few of them more than their share.
+        Weights are zero where a label is missing, and have the mean one over the
+        training set. The sum is divided by the number of entries, not by the sum of
+        weights of the batch, which would give labels more weight in batches that have
+        few of them.
         """
         label, weight = truth
         if self.kind == "gaussian_nll":
-            # Large variances would make a weighted loss small: no measure of progress.
+            # Plain in evaluation: weights that depend on variances hide progress.
             error = gaussian_nll(predicted, label, _BETA if self.training else 0.0)
         else:
             pointwise = POINTWISE_LOSSES[self.kind]

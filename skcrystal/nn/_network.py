@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ._any_network import AnyNetwork
 from ._batch import GraphBatch
 from ._dropout import CrystalDropout, Dropout, DropoutMasks, no_dropout
 from ._head import AnyHead, Head, TaskHeads
@@ -40,7 +41,7 @@ class NetworkParameters(TypedDict):
     norm: NotRequired[str]
 
 
-class CrystalNetwork(nn.Module):
+class CrystalNetwork(AnyNetwork):
     """Base of all architectures: a subclass maps a batch to atom features.
 
     Parameters
@@ -60,7 +61,7 @@ class CrystalNetwork(nn.Module):
     dropout_conv : float, default=0.0
         Probability of dropping a feature in each layer of message passing.
     gaussian : bool, default=False
-        Whether to give a variance beside each target.
+        Whether to predict a variance of each target.
     softplus_start : sequence of T floats or None, optional
         Targets with a number are never negative: to their raw outputs the number is
         added, as a start near the labels, and the sum x passes a softplus,
@@ -81,7 +82,6 @@ class CrystalNetwork(nn.Module):
         of subgraphs differ from those of the whole crystal.
     """
 
-    hops: int | None
     passes_softplus: Tensor | None
     softplus_start: Tensor | None
 

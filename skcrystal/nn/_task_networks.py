@@ -7,15 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ._any_network import AnyNetwork
 from ._batch import GraphBatch
 from ._dropout import DropoutMasks
 from ._head import ModuleList, side_by_side
 from ._network import CrystalNetwork
 
 
-class TaskNetworks(nn.Module):
+def _of_first(name: str) -> Any:
+    """Property with an attribute of the first network, which all of them share."""
+    return property(lambda self: getattr(self.networks[0], name))
+
+
+class TaskNetworks(AnyNetwork):
     """One network for each target, whose trunks are pulled towards each other [1]_.
 
     All trunks start from the same weights: of independent ones, features would be
@@ -38,6 +44,13 @@ class TaskNetworks(nn.Module):
        Cross-lingual Parameter Sharing in a Neural Network Parser", ACL 2015.
     """
 
+    gaussian = _of_first("gaussian")
+    dropout = _of_first("dropout")
+    dropout_conv = _of_first("dropout_conv")
+    hops = _of_first("hops")
+    norm = _of_first("norm")
+    pooling = _of_first("pooling")
+
     def __init__(
         self,
         make_network: Callable[[Sequence[float | None] | None], CrystalNetwork],
@@ -54,32 +67,6 @@ class TaskNetworks(nn.Module):
         first = self.networks[0]
         for network in self.networks[1:]:
             network.load_state_dict(_trunk_state(first), strict=False)
-
-    # Attributes that estimators read of any network
-
-    @property
-    def gaussian(self) -> bool:
-        return self.networks[0].gaussian
-
-    @property
-    def dropout(self) -> float:
-        return self.networks[0].dropout
-
-    @property
-    def dropout_conv(self) -> float:
-        return self.networks[0].dropout_conv
-
-    @property
-    def hops(self) -> int | None:
-        return self.networks[0].hops
-
-    @property
-    def norm(self) -> str:
-        return self.networks[0].norm
-
-    @property
-    def pooling(self) -> str:
-        return self.networks[0].pooling
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Outputs of each crystal, (B, K)."""

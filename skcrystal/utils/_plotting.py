@@ -26,7 +26,7 @@ def check_axes(
     n_panels: int,
     *,
     holder: str = "y",
-    what: str = "target",
+    panel: str = "target",
     share_y: bool = False,
 ) -> NDArray:
     """Give each panel an axis: those that are given, or those of a new figure.
@@ -35,8 +35,9 @@ def check_axes(
     ----------
     ax : Axes, sequence of Axes or None
     n_panels : int
-    holder, what : str
-        For the error: the argument that sets the panels, and the content of each.
+    holder, panel : str
+        For the error message: the argument that sets the panels, and the content of
+        each.
     share_y : bool, default=False
         Whether the axes of a new figure have one scale of y.
 
@@ -71,7 +72,7 @@ def check_axes(
     if len(axes) != n_panels:
         plural = "" if n_panels == 1 else "s"
         raise ValueError(
-            f"ax holds {len(axes)} axes, but {holder} has {n_panels} {what}{plural}; "
+            f"ax holds {len(axes)} axes, but {holder} has {n_panels} {panel}{plural}; "
             "give one axis for each."
         )
     return axes

@@ -78,16 +78,16 @@ def _stack_pandas(first: Any, others: Sequence[Any], name: str) -> Any:
             values = np.asarray(part)
             if values.ndim != 2 or values.shape[1] != first.shape[1]:
                 raise ValueError(
-                    f"{name} has the columns {list(first.columns)}, and what is added "
-                    f"has shape {values.shape}; give (n, {first.shape[1]})."
+                    f"{name} has the columns {list(first.columns)}, but the rows to "
+                    f"add have shape {values.shape}; give (n, {first.shape[1]})."
                 )
             part = pd.DataFrame(values, columns=first.columns)
         elif isinstance(first, pd.DataFrame) and list(part.columns) != list(
             first.columns
         ):
             raise ValueError(
-                f"{name} has the columns {list(first.columns)}, and what is added has "
-                f"{list(part.columns)}."
+                f"{name} has the columns {list(first.columns)}, but the rows to add "
+                f"have {list(part.columns)}."
             )
         elif isinstance(first, pd.Series):
             part = _as_series(part, first, name)
@@ -105,8 +105,8 @@ def _as_series(part: Any, first: pd.Series, name: str) -> pd.Series:
         values = values[:, 0]
     if values.ndim != 1:
         raise ValueError(
-            f"{name} is a Series, and what is added has shape {values.shape}; give "
-            "(n,)."
+            f"{name} is a Series, but the rows to add have shape {values.shape}; "
+            "give (n,)."
         )
     return pd.Series(values, name=first.name)
 

@@ -418,7 +418,7 @@ def bad_lessons(structures, y):
         "no labels": (structures[:2], None, "y is None"),
         "infinite": (structures[:2], [[1, 2], [1, np.inf]], "is inf; correct it"),
         "one target": (structures[:2], y[:2, 0], r"give \(n, 2\)"),
-        "other names": (structures[:2], frame, r"has the columns .*has"),
+        "other names": (structures[:2], frame, r"has the columns .*have"),
         "no crystals": (["NaCl"], y[:1], "X"),
         "unfit crystal": ([LONELY], y[:1], "no neighbour"),
     }

@@ -135,7 +135,7 @@ def test_number_of_a_bad_crystal_survives_chunks_and_workers(salt):
         (load_pbe_prototypes(), TypeError, "X is a Bunch; pass.*`data`"),
     ],
 )
-def test_what_is_no_sequence_of_crystals_is_refused(X, error, message):
+def test_arguments_that_are_not_sequences_of_crystals_are_refused(X, error, message):
     with pytest.raises(error, match=message):
         CrystalGraphTransformer().transform(X)
 

@@ -7,7 +7,7 @@ from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from torch_geometric.nn import GraphConv
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.inspection._masked import FadingNetwork, MaskedNetwork
+from skcrystal.inspection._masked import MaskedNetwork, ScaledNetwork
 from skcrystal.nn import CrystalNetwork, GraphStore
 
 
@@ -31,27 +31,27 @@ def batch(skewed):
 
 def test_operators_of_pyg_are_not_masked_a_second_time(batch):
     network = WithOperator()
-    fading = FadingNetwork(network)
-    masked = MaskedNetwork(fading, batch, lambda outputs: outputs[:, 0])
+    scaled = ScaledNetwork(network)
+    masked = MaskedNetwork(scaled, batch, lambda outputs: outputs[:, 0])
     mask = torch.rand(len(batch.target))
     x, edge_index = masked.inputs()
     set_masks(masked, mask, edge_index, apply_sigmoid=False)
     found = masked(x, edge_index)
-    torch.testing.assert_close(found, fading(batch, x, mask)[:, 0])
+    torch.testing.assert_close(found, scaled(batch, x, mask)[:, 0])
     clear_masks(masked)
     assert not torch.allclose(found, masked(x, edge_index))
     assert network.operator.explain is None
 
 
-def test_elements_fade_and_come_back(batch):
+def test_elements_scaled_by_zero_have_no_effect(batch):
     network = WithOperator().eval()
-    fading = FadingNetwork(network)
+    scaled = ScaledNetwork(network)
     n_atoms, n_edges = len(batch.atomic_numbers), len(batch.target)
     ones, edges = torch.ones(n_atoms, 1), torch.ones(n_edges)
-    silent = fading(batch, 0 * ones, edges)
-    other = FadingNetwork(network)
+    silent = scaled(batch, 0 * ones, edges)
+    other = ScaledNetwork(network)
     numbers = batch.atomic_numbers.clone()
     batch.atomic_numbers.fill_(1)
     torch.testing.assert_close(other(batch, 0 * ones, edges), silent)
     batch.atomic_numbers.copy_(numbers)
-    torch.testing.assert_close(fading(batch, ones, edges), network(batch))
+    torch.testing.assert_close(scaled(batch, ones, edges), network(batch))

@@ -1,4 +1,4 @@
-"""How several targets are weighed against each other while they are learned."""
+"""Weighting of several targets in the loss."""
 
 import math
 

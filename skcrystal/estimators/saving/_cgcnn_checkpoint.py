@@ -1,4 +1,4 @@
-"""Weights of the original CGCNN, read into a network for crystal graphs."""
+"""Reader of weights of the original CGCNN."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from ...nn import PublishedCGCNN
 from ...nn.architectures._published_cgcnn import PublishedSizes
 
-# What the checkpoint calls the parts of the network
+# Names of the parts of the network in checkpoints
 _NAMES = {
     "elements": "embedding",
     "convolutions": "convs",
@@ -35,8 +35,7 @@ _INNER_NAMES = {
 }
 _OURS_ALONE = {"elements.features", "basis.centers"}
 
-# What later versions of the program let one choose, and what the network here takes for
-# granted
+# Parameters of later versions of the original program that the network here fixes
 _GRAPH_ARGS = {
     "radius": PublishedCGCNN.cutoff,
     "max_num_nbr": PublishedCGCNN.max_neighbors,
@@ -48,7 +47,7 @@ _GRAPH_ARGS = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file of CGCNN weights holds.
+    """Content of a file of CGCNN weights.
 
     Attributes
     ----------
@@ -79,15 +78,15 @@ def read_checkpoint(
 ) -> Checkpoint:
     """Read weights that the original program of CGCNN [1]_ wrote.
 
-    Nothing in the file is run: tensors, numbers and text are read, all else refused.
+    No code in the file is run: tensors, numbers and text are read, all else refused.
 
     Parameters
     ----------
     path : str or Path
         ``*.pth.tar`` file.
     atom_init : str, Path or dict
-        The element vectors it was trained with: ``atom_init.json``, or what it holds, a
-        dict of atomic numbers to lists of numbers.
+        Element vectors of its training: ``atom_init.json``, or its content, a dict of
+        atomic numbers to lists of numbers.
 
     Returns
     -------
@@ -130,7 +129,8 @@ def _load(path: Path) -> Any:
             f"there is no file {path}; skcrystal.datasets.fetch_cgcnn_checkpoint "
             "downloads the published ones."
         )
-    content = path.read_bytes()  # first, to tell a failing disk from a damaged file
+    # First, to distinguish a failing disk from a damaged file
+    content = path.read_bytes()
     # The best error so far may be a number of NumPy's, which is harmless to make.
     reduced: Any = np.float64(0).__reduce__()
     make_number, (dtype, _) = reduced
@@ -161,8 +161,8 @@ def _check_content(path: Path, content: Any) -> dict[str, Tensor]:
         )
     if absent := [part for part in parts if not isinstance(content.get(part), Mapping)]:
         raise ValueError(
-            f"{path} is no CGCNN checkpoint: {', '.join(absent)} missing or no dict; "
-            f"it has {', '.join(map(str, content)) or 'nothing'}."
+            f"{path} is not a CGCNN checkpoint: {', '.join(absent)} missing or not a "
+            f"dict; it has {', '.join(map(str, content)) or 'no keys'}."
         )
     return {
         str(key): value
@@ -172,11 +172,11 @@ def _check_content(path: Path, content: Any) -> dict[str, Tensor]:
 
 
 def _check_args(path: Path, args: Mapping) -> str:
-    """Task of a network that is the published one."""
+    """Task of a checkpoint, if its network is the published one."""
     task = args.get("task")
     if task not in ("regression", "classification"):
         raise ValueError(
-            f'{path}: args["task"] is {task!r}; a CGCNN checkpoint says "regression" '
+            f'{path}: args["task"] is {task!r}; a CGCNN checkpoint has "regression" '
             'or "classification".'
         )
     for name, value in _GRAPH_ARGS.items():
@@ -189,12 +189,12 @@ def _check_args(path: Path, args: Mapping) -> str:
 
 
 def _sizes(path: Path, state: dict[str, Tensor]) -> PublishedSizes:
-    """Sizes of the network, as the shapes of its weights give them."""
+    """Sizes of the network, from the shapes of its weights."""
     for key in ("embedding.weight", "conv_to_fc.weight", "convs.0.fc_full.weight"):
         if key not in state or state[key].ndim != 2:
             raise ValueError(
-                f'{path}: state_dict["{key}"] is missing or no matrix, as it is of '
-                f"CGCNN; the first keys are {', '.join(list(state)[:5]) or 'none'}."
+                f'{path}: state_dict["{key}"] is missing or not a matrix as '
+                f"in CGCNN; the first keys are {', '.join(list(state)[:5]) or 'none'}."
             )
     hidden_dim, n_features = state["embedding.weight"].shape
     n_basis = state["convs.0.fc_full.weight"].shape[1] - 2 * hidden_dim
@@ -214,7 +214,7 @@ def _sizes(path: Path, state: dict[str, Tensor]) -> PublishedSizes:
 
 
 def _fill(path: Path, network: PublishedCGCNN, state: dict[str, Tensor]) -> None:
-    """Put weights into the network, all of them and no others."""
+    """Copy all weights into the network; raise if some are missing or left over."""
     places = {
         _their_name(key): place
         for key, place in network.state_dict().items()
@@ -230,7 +230,7 @@ def _fill(path: Path, network: PublishedCGCNN, state: dict[str, Tensor]) -> None
         if state[key].shape != place.shape:
             raise ValueError(
                 f'{path}: state_dict["{key}"] is of shape {tuple(state[key].shape)}; '
-                f"the other weights ask for {tuple(place.shape)}."
+                f"the other weights need {tuple(place.shape)}."
             )
         if not state[key].isfinite().all():
             raise ValueError(
@@ -240,7 +240,7 @@ def _fill(path: Path, network: PublishedCGCNN, state: dict[str, Tensor]) -> None
 
 
 def _their_name(key: str) -> str:
-    """Name in a checkpoint of what the network here calls `key`."""
+    """Name in a checkpoint of the weight `key` of the network here."""
     part, _, rest = key.partition(".")
     if part == "head":
         part, _, rest = rest.partition(".")
@@ -258,13 +258,13 @@ def _check_normalizer(path: Path, normalizer: Mapping) -> tuple[float, float]:
         ) from error
     if not (np.isfinite(mean) and np.isfinite(std) and std > 0):
         raise ValueError(
-            f"{path}: normalizer says mean={mean:g}, std={std:g}; a positive standard "
+            f"{path}: normalizer has mean={mean:g}, std={std:g}; a positive standard "
             "deviation is needed."
         )
     return mean, std
 
 
-# Element vectors of the original CGCNN.
+# Element vectors of the original CGCNN
 
 
 N_ELEMENTS = 118
@@ -278,7 +278,7 @@ def read_atom_init(
     Parameters
     ----------
     atom_init : str, Path or dict
-        ``atom_init.json``, or what it holds: a dict of atomic numbers to lists of
+        ``atom_init.json``, or its content: a dict of atomic numbers to lists of
         numbers.
     length : int
         Length F of the vectors.
@@ -291,8 +291,8 @@ def read_atom_init(
     Raises
     ------
     ValueError
-        If there is no such file, or it holds something else, or nothing; or if a vector
-        is not of that length. The message names the element.
+        If there is no such file, or it holds something else, or no vectors; or if a
+        vector is not of that length. The message names the element.
     """
     named = "atom_init"
     if not isinstance(atom_init, Mapping):
@@ -338,7 +338,7 @@ def _read_json(path: Path, named: str) -> Mapping:
     except FileNotFoundError:
         raise ValueError(f"{named}: there is no such file.") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{named} is no JSON file ({error}).") from error
+        raise ValueError(f"{named} is not a JSON file ({error}).") from error
     if not isinstance(content, Mapping):
         raise ValueError(
             f"{named} holds a {type(content).__name__}; it should be a dict of atomic "

@@ -1,4 +1,4 @@
-"""The folder of a saved model: where it is, written whole, read with suspicion."""
+"""Folders of saved models: atomic writing, and reading with checks."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 def write_folder(
     path: str | PathLike, arrays: dict[str, NDArray], model: Any, about: dict[str, Any]
 ) -> None:
-    """Write a model's folder, complete or not at all.
+    """Write a model's folder atomically.
 
     Parameters
     ----------
     path : str or Path
-        A model that is there already is replaced; files beside it stay.
+        An existing model is replaced; other files of the folder stay.
     arrays : dict of str to ndarray
     model : dict
-        What the arrays are of; fit for JSON.
+        Record of the model; fit for JSON.
     about : dict
-        What people should know of it; fit for JSON.
+        Description for readers; fit for JSON.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def write_folder(
         If there is something else at `path`.
     """
     path = Path(path).resolve()
-    kept = _other_files(path)
+    others = _other_files(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     part.mkdir()
@@ -63,8 +63,8 @@ def write_folder(
         }
         text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False)
         (part / CONFIG).write_text(text + "\n", encoding="utf-8")
-        for other in kept:
-            # Links stay links, which may lead to what is large, or to nothing.
+        for other in others:
+            # Links stay links: their targets may be large or missing.
             if other.is_dir() and not other.is_symlink():
                 shutil.copytree(other, part / other.name, symlinks=True)
             else:
@@ -75,13 +75,13 @@ def write_folder(
 
 
 def _other_files(path: Path) -> list[Path]:
-    """Files beside the model that will be replaced, if there is one."""
+    """Other files in the folder of the model to be replaced."""
     if not path.exists():
         return []
     inside = list(path.iterdir()) if path.is_dir() else [path]
     if inside and not _is_model(path):
         raise FileExistsError(
-            f"{path} exists and is no saved model; save to a folder of its own."
+            f"{path} exists and is not a saved model; save to a folder of its own."
         )
     return [entry for entry in inside if entry.name not in (WEIGHTS, CONFIG)]
 
@@ -98,7 +98,7 @@ def _is_model(path: Path) -> bool:
 
 
 def _swap(part: Path, path: Path) -> None:
-    """Put a folder in the place of what may be there."""
+    """Move a folder to a path, in place of an older one."""
     if not path.exists():
         part.rename(path)
         return
@@ -156,7 +156,7 @@ def shipped_folder() -> Path:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a model is, without its weights; checked for damage.
+    """Record of a model without its weights, checked for damage.
 
     Raises
     ------
@@ -166,7 +166,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         text = (folder / CONFIG).read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"{folder} has no {CONFIG}; it is no saved model.") from None
+        raise ValueError(
+            f"{folder} has no {CONFIG}; it is not a saved model."
+        ) from None
     try:
         config = json.loads(text, parse_constant=_refuse)
         number, writer = config["format"], config["written_by"]["skcrystal"]
@@ -184,7 +186,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     if "model" not in config or _digest(_canonical(config["model"])) != digest:
         raise ValueError(
-            f"{folder / CONFIG} is damaged: its part `model` is not what was written. "
+            f"{folder / CONFIG} is damaged: its part `model` was changed. "
             "Copy the folder again."
         )
     return config
@@ -213,7 +215,7 @@ def read_arrays(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
     try:
         return load(content)
     except SafetensorError as error:
-        raise ValueError(f"{place} is no safetensors file ({error}).") from error
+        raise ValueError(f"{place} is not a safetensors file ({error}).") from error
 
 
 def _canonical(model: Any) -> bytes:
@@ -225,4 +227,4 @@ def _digest(content: bytes) -> str:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

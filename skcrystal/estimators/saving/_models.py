@@ -1,4 +1,4 @@
-"""Records of fitted models, which hold no code, and models made of them."""
+"""Conversion of fitted models to records without code, and back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..training._net import prediction_net
 from ._registry import class_names, find_class
 from ._values import Reader, Writer
 
-# These hold code, or the name of a folder that another machine has not.
+# These hold code, or the name of a folder on this machine.
 _NEVER_WRITTEN = ("callbacks", "memory")
 
 
@@ -31,7 +31,7 @@ _NEVER_WRITTEN = ("callbacks", "memory")
 
 
 def write_model(model: BaseEstimator, writer: Writer, place: str = "") -> dict:
-    """Write a fitted model, and those inside it.
+    """Record of a fitted model, and of those inside it.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _write_unfitted(model: BaseEstimator, writer: Writer, place: str) -> dict:
 
 def _write_frozen(model: BaseEstimator, name: str) -> Any:
     if name == "pretrained":
-        return None  # where training started from; what came of it is saved
+        return None  # initial weights only; the trained ones are saved
     if getattr(model, name) is not getattr(model, f"{name}_", None):
         raise ValueError(
             f"the parameter {name} of {type(model).__name__} is not the model that it "
@@ -115,13 +115,13 @@ def _write_frozen(model: BaseEstimator, name: str) -> Any:
 
 
 def _behind_graphs(pipeline: Pipeline) -> BaseEstimator:
-    """Last step of a pipeline, if that makes the graphs of crystals itself."""
+    """Last step of a pipeline, if all others make graphs."""
     before, final = separate(pipeline)
     for _, step in before.steps if before is not None else []:
         if not isinstance(step, CrystalGraphTransformer):
             raise TypeError(
                 f"a pipeline with a {type(step).__name__} cannot be saved; save its "
-                "final step, pipeline[-1], and make what it reads yourself."
+                "final step, pipeline[-1], and apply the other steps yourself."
             )
     return final
 
@@ -145,7 +145,7 @@ def _write_network(model: Any, writer: Writer, place: str) -> dict:
     published = sizes_of_published(network)
     record = {"weights": place, "published": published}
     weights = network.state_dict()
-    # Better now than when it is to be read
+    # Rather fail here than in reading
     again = make_network(model, published).state_dict()
     if {k: v.shape for k, v in weights.items()} != {
         k: v.shape for k, v in again.items()
@@ -163,7 +163,7 @@ def _write_network(model: Any, writer: Writer, place: str) -> dict:
 
 
 def read_model(record: dict, reader: Reader) -> BaseEstimator:
-    """Make a fitted model again.
+    """Fitted model of a record.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def _read_unfitted(
 def _device_here(device: str) -> str:
     try:
         torch.empty(0, device=pick_workers(device, False).device)
-    # Each backend that torch was built without says so in another way.
+    # Each backend that torch was built without raises another error.
     except (ValueError, RuntimeError, AssertionError, ImportError):
         warnings.warn(
             f"the model was saved with device={device!r}, which is not here; it is "
@@ -245,12 +245,12 @@ def _device_here(device: str) -> str:
 def fitted_from(
     model: BaseEstimator, network: nn.Module, state: dict[str, Any]
 ) -> BaseEstimator:
-    """Make a fitted model of a trained network.
+    """Fitted model with a trained network.
 
     Parameters
     ----------
     model : GNNEstimator
-        Changed in place: it predicts by the network then, on its device.
+        Changed in place: it predicts with the network, on its device.
     network : CrystalNetwork or TaskNetworks
     state : dict
         The other fitted attributes, by the names in ``_saved_state``.
@@ -265,7 +265,7 @@ def fitted_from(
 
 
 def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
-    """Make a network like a fitted model's, whose parameters may have changed since.
+    """New network of a fitted model's architecture, even if parameters changed since.
 
     Parameters
     ----------
@@ -280,9 +280,9 @@ def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
         With random weights.
     """
     maker = type(model)(**model._architecture)
-    validate_params_of(maker)  # a file says them
+    validate_params_of(maker)  # they may come from a file
     maker._set_fitted(model._get_fitted())
-    # The first weights are drawn; the caller's generator stays as it is.
+    # Drawing initial weights must not advance the caller's generator.
     with GENERATORS_LOCK, torch.random.fork_rng(devices=[]):
         if published:
             return PublishedCGCNN(**published, **maker._outputs(maker._task))
@@ -292,7 +292,7 @@ def make_network(model: Any, published: PublishedSizes | None) -> nn.Module:
 
 
 def sizes_of_published(network: nn.Module) -> PublishedSizes | None:
-    """Sizes of a published CGCNN, which no parameter of an estimator holds.
+    """Sizes of a published CGCNN, which are not parameters of an estimator.
 
     Parameters
     ----------

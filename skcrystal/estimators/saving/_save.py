@@ -1,4 +1,4 @@
-"""Models in files that hold no code."""
+"""Saving and loading of models, without code in the files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_REASON = 300  # characters
 
 
 class Saving:
-    """What all fitted estimators can do; mixed into them.
+    """Mixin that saves and loads fitted estimators.
 
     A class lists the attributes that `fit` sets, but for the net, in ``_saved_state``.
     """
@@ -56,24 +56,24 @@ class Saving:
         """Write the fitted model to a folder, without pickle.
 
         ``model.safetensors`` holds all arrays, ``config.json`` everything else. Only
-        the random numbers of training do not survive: what is loaded predicts the same
-        to the last bit (on the same kind of device), and can be trained on.
+        the random numbers of training are lost: the loaded model predicts the same to
+        the last bit (on the same kind of device), and can be trained further.
 
         Not saved, with a warning: `callbacks`, a `memory` of graphs, and a
         `random_state` that is a generator; they are None in the loaded model. A
         fitted model in `pretrained` is None there too: its weights are where training
         started from. Pipelines that only make graphs first are saved without that step
-        where they are fitted, since a network knows how its graphs were made.
+        where they are fitted, since a network stores the settings of its graphs.
 
         Parameters
         ----------
         path : str or Path
-            Folder to write; it is complete or absent, never half written. A model that
-            is there already is replaced, files beside it stay.
+            Folder to write; it is complete or absent, never half written. An existing
+            model is replaced, other files of the folder stay.
         units : dict of str to str, optional
             Units of targets by their names.
         card : dict or str, optional
-            What others should know: source and licence of data, errors, limits. Must
+            Description for readers: source and licence of data, errors, limits. Must
             be fit for JSON. It belongs to the folder: the loaded model has none.
 
         Raises
@@ -106,7 +106,7 @@ class Saving:
     def from_pretrained(cls, path_or_name: str | PathLike) -> Self:
         """Load a fitted model of this class that `save_pretrained` wrote.
 
-        Nothing that a file holds is run.
+        No code in a file is run.
 
         Parameters
         ----------
@@ -129,9 +129,9 @@ class Saving:
 
 
 def load_pretrained(path_or_name: str | PathLike) -> Any:
-    """Load a fitted model that `save_pretrained` wrote, of whatever class it is.
+    """Load a fitted model that `save_pretrained` wrote, of any class.
 
-    Nothing that a file holds is run: numbers and text are read, all else refused.
+    No code in a file is run: numbers and text are read, all else is refused.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def load_pretrained(path_or_name: str | PathLike) -> Any:
 
 
 def read_about(path_or_name: str | PathLike) -> dict[str, Any]:
-    """Read what people should know of a saved model, without loading it.
+    """Description of a saved model, without loading it.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def _load(path_or_name: str | PathLike, wanted: type) -> Any:
     known = find_class(str(found)) or wanted
     if not issubclass(known, wanted):
         raise ValueError(
-            f"{folder} holds a {found}, no {wanted.__name__}; load it with "
+            f"{folder} holds a {found}, not a {wanted.__name__}; load it with "
             f"{found}.from_pretrained or skcrystal.load_pretrained."
         )
     arrays = read_arrays(folder, config)
@@ -216,7 +216,7 @@ def _load(path_or_name: str | PathLike, wanted: type) -> Any:
 
 def _why(folder: Path, config: dict[str, Any], error: Exception) -> str:
     reason = str(error) if isinstance(error, ValueError) else repr(error)
-    if len(reason) > _LONGEST_REASON:  # such as all weights that are missing
+    if len(reason) > _LONGEST_REASON:  # for example a list of all missing weights
         reason = f"{reason[:_LONGEST_REASON]} [...]"
     writer = config["written_by"]["skcrystal"]
     return (
@@ -254,9 +254,9 @@ def _check_card(card: dict[str, Any] | str | None) -> dict[str, Any] | str | Non
 
 
 def _training_set(model: Any) -> dict[str, Any]:
-    """What the first network of a model has seen, for people to read."""
+    """Summary of the training set of the first network of a model."""
     model = unwrap(model)
     if not hasattr(model, "net_"):
-        return {}  # which cannot be saved, as will be said
+        return {}  # such models raise when written
     symbols = " ".join(Element.from_Z(int(z)).symbol for z in model.elements_)
     return {**model._training_set, "elements": symbols}

@@ -1,4 +1,4 @@
-"""What models hold, as JSON and named arrays, and back."""
+"""Conversion of parameters and fitted values to JSON and named arrays, and back."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from torch import Tensor
 from ...graphs import GraphSettings
 from ..targets._scaler import TargetScaler
 
-# Of our own classes, these alone are values; none other is made in reading.
+# The only classes of this package that are values; reading makes no others.
 _RECORDS = {cls.__name__: cls for cls in (GraphSettings, TargetScaler)}
 _NOT_FINITE = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf}
 
 
 class Writer:
-    """Turns values into such as JSON has; numbers in arrays are put aside.
+    """Conversion of values to JSON, with arrays apart.
 
-    What JSON lacks is a dict whose first key begins with ``$``.
+    Types that JSON lacks become a dict whose first key begins with ``$``.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
-        What was put aside.
+        Arrays by name.
     left_out : dict of str to str
         Parameters that were not written, with the reason.
     """
@@ -98,12 +98,12 @@ class Writer:
 
 
 class Reader:
-    """Makes values again of what a `Writer` wrote.
+    """Conversion of JSON and arrays of a `Writer` back to values.
 
     Parameters
     ----------
     arrays : dict of str to Tensor
-        What it put aside.
+        Arrays of the writer.
     """
 
     def __init__(self, arrays: Mapping[str, Tensor]) -> None:
@@ -147,13 +147,13 @@ class Reader:
         raise ValueError(f"it has values of the unknown kind {tag!r}")
 
     def array(self, name: str) -> Tensor:
-        """An array that was put aside."""
+        """Array of a name."""
         if name not in self.arrays:
             raise ValueError(f"the array {name!r} is missing")
         return self.arrays[name]
 
     def below(self, prefix: str) -> dict[str, Tensor]:
-        """All arrays whose names begin so, by the rest of their names."""
+        """All arrays with a prefix, by the rest of their names."""
         return {
             name.removeprefix(prefix): array
             for name, array in self.arrays.items()
@@ -163,6 +163,6 @@ class Reader:
 
 def _to_python(value: np.generic, place: str) -> Any:
     item = value.item()
-    if isinstance(item, np.generic):  # long doubles stay what they are
+    if isinstance(item, np.generic):  # long doubles are not converted
         raise TypeError(f"{place} is a {type(value).__name__}, which JSON cannot hold")
     return item

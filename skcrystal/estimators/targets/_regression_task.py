@@ -84,16 +84,17 @@ class RegressionTask:
             If labels are unfit, or parameters do not fit them.
         """
         targets = _read_labels(y, n_sites, pooling, allow_empty=False)
+        links = read_links(output_transform, targets.names)
+        check_not_negative(targets, links)
         task = cls(
             targets.names,
             targets.is_1d,
             pooling,
             loss == "gaussian_nll",
-            read_links(output_transform, targets.names),
+            links,
             read_task_weights(task_weights, targets.names, loss),
             loss,
         )
-        check_not_negative(targets, task.links)
         return task, targets
 
     def read_validation(self, y: Any, n_sites: NDArray) -> Targets:

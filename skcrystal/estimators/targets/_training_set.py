@@ -13,12 +13,15 @@ from ._targets import Targets
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Crystals with labels and their weights.
+    """Crystals with labels: all of a container of graphs, or some.
 
     Attributes
     ----------
     graphs : CrystalGraphs
-        n crystals.
+        Of these and perhaps of other crystals, in memory once.
+    crystals : ndarray of shape (n,)
+        Which of the graphs.
+    n_sites : ndarray of shape (n,)
     targets : Targets
         R rows of labels.
     weights : ndarray of shape (R, T)
@@ -28,23 +31,29 @@ class TrainingSet:
     """
 
     graphs: CrystalGraphs
+    crystals: NDArray[np.int64]
+    n_sites: NDArray[np.int64]
     targets: Targets
     weights: NDArray[np.float64]
     n_validation: int = 0
 
-    def __len__(self) -> int:
-        return len(self.graphs)
+    def select(self, rows: NDArray) -> TrainingSet:
+        """Some of the crystals."""
+        return TrainingSet(
+            self.graphs,
+            self.crystals[rows],
+            self.n_sites[rows],
+            self.targets[rows],
+            self.weights[self.targets.rows(rows)],
+        )
 
-    def weights_of(self, crystals: NDArray) -> NDArray[np.float64]:
-        """Weights of the labels of some of the crystals."""
-        return self.weights[self.targets.rows(crystals)]
-
-    def elements(self, crystals: NDArray) -> NDArray[np.int64]:
-        """Atomic numbers in some of the crystals, leaving out those without a label."""
+    def elements(self) -> NDArray[np.int64]:
+        """Atomic numbers in crystals with a label."""
         has_label = self.targets.any_of(np.asarray(self.weights.any(axis=1)))
-        picked = np.zeros(len(self), dtype=bool)
-        picked[crystals] = has_label[crystals]
-        atoms = np.repeat(picked, self.graphs.n_atoms)
+        n_atoms = self.graphs.n_atoms
+        picked = np.zeros(len(n_atoms), dtype=bool)
+        picked[self.crystals] = has_label
+        atoms = np.repeat(picked, n_atoms)
         return np.unique(self.graphs.atomic_numbers[atoms]).astype(np.int64)
 
     def concatenate(self, other: TrainingSet) -> TrainingSet:
@@ -65,8 +74,10 @@ class TrainingSet:
                 f"{mine.settings}; make both with the same CrystalGraphTransformer."
             )
         return TrainingSet(
-            CrystalGraphs.concatenate([self.graphs, other.graphs]),
+            CrystalGraphs.concatenate([mine, others]),
+            np.concatenate([self.crystals, len(mine) + other.crystals]),
+            np.concatenate([self.n_sites, other.n_sites]),
             self.targets.concatenate(other.targets),
             np.concatenate([self.weights, other.weights]),
-            len(other),
+            len(others),
         )

@@ -11,59 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...graphs import CrystalGraphs
 from ...graphs._ragged import ragged_arange
 from ...nn import GraphBatch, GraphStore
-
-# Edges of a micro-batch at most, unless it is one crystal. On the CPU enough to keep
-# the cores busy, and few enough that activations between two layers fit memory that was
-# in use just before: arrays ten times larger come fresh from the system each time,
-# which clears them page by page, ten times slower. Elsewhere the activations of the
-# widest layer take a quarter of a gigabyte.
-_EDGES_AT_ONCE = {"cpu": 30_000}
-_EDGES_ELSEWHERE = 400_000
-
-
-def prediction_batches(
-    graphs: CrystalGraphs, device: torch.device
-) -> Iterator[NDArray[np.int64]]:
-    """Consecutive rows of graphs, in batches of bounded size."""
-    for start, stop in cut(graphs.n_edges, edges_at_once(device)):
-        yield np.arange(start, stop)
-
-
-def edges_at_once(device: torch.device) -> int:
-    """Edges of a micro-batch at most."""
-    return _EDGES_AT_ONCE.get(device.type, _EDGES_ELSEWHERE)
-
-
-def cut(
-    sizes: NDArray, budget: int, most: int | None = None
-) -> Iterator[tuple[int, int]]:
-    """Cut rows in runs that fill a budget, and have one row at least.
-
-    Parameters
-    ----------
-    sizes : ndarray of shape (n,)
-        Share of the budget that each row takes.
-    budget : int
-    most : int, optional
-        Rows a run has at most.
-
-    Yields
-    ------
-    start, stop : int
-    """
-    ends, start = np.cumsum(sizes), 0
-    while start < len(sizes):
-        done = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, done + budget, side="right"))
-        if most is not None:
-            stop = min(stop, start + most)
-        stop = max(stop, start + 1)
-        yield start, stop
-        start = stop
-
+from ...nn._store import cut, edges_at_once
 
 Labels = tuple[Tensor, Tensor]  # and their weights
 

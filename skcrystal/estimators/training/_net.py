@@ -15,7 +15,8 @@ from skorch.helper import predefined_split
 from skorch.hf import AccelerateMixin
 from torch import Tensor
 
-from ...nn import CrystalNetwork, GraphBatch, TaskNetworks
+from ...nn import GraphBatch, TaskNetworks
+from ...nn._any_network import AnyNetwork
 from ._callbacks import AverageWeights, MeasureNorms, StopOnDivergence, make_scheduler
 from ._devices import AcceleratedGroup, WorkerGroup
 from ._loader import GraphDataset, GraphLoader, MicroBatch
@@ -156,7 +157,7 @@ def _join(steps: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 def make_net(
     model: SharedParameters,
     task: Task,
-    network: CrystalNetwork | TaskNetworks,
+    network: AnyNetwork,
     train: GraphDataset,
     valid: GraphDataset | None,
     random: np.random.RandomState,
@@ -211,16 +212,15 @@ def _callbacks(
     validates: bool,
     seed: int,
 ) -> list[Callback]:
+    loader = partial(GraphLoader, batch_size=model.batch_size, seed=seed)
+    n_steps = loader(train, max_atoms=model.max_atoms).n_steps(model.max_epochs)
     callbacks: list[Callback] = [StopOnDivergence()]
     if model.ema_decay is not None:
         callbacks.append(AverageWeights(model.ema_decay))
-    loader = partial(GraphLoader, batch_size=model.batch_size, seed=seed)
     callbacks.append(MeasureNorms(loader))
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
     if model.lr_schedule != "constant":
-        steps = GraphLoader(train, model.batch_size, model.max_atoms, seed)
-        n_steps = steps.n_steps(model.max_epochs)
         callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
     callbacks += task.callbacks(validates)
     if validates:

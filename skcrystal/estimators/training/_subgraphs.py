@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ...graphs import CrystalGraphs
 from ...graphs._subgraphs import Subgraph, cut_crystal, extract_subgraph, n_parts
 from ...nn import GraphBatch, GraphStore
-from ._loader import GraphDataset, Labels, cut, edges_at_once
+from ...nn._store import cut, edges_at_once
+from ._loader import GraphDataset, Labels
 
 # Parts of crystals that pass through a network together: so many edges, or one part.
 # Norms over atoms then see more than one crystal.

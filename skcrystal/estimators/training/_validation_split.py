@@ -78,9 +78,9 @@ def check_given(X_val: Any, y_val: Any, early_stopping: bool) -> None:
         )
 
 
-def split_rows(
+def split_validation(
     data: TrainingSet, fraction: float | None, random: np.random.RandomState
-) -> tuple[NDArray, NDArray | None]:
+) -> tuple[TrainingSet, TrainingSet | None]:
     """Split crystals into those to train on, and a validation set if there is one.
 
     Parameters
@@ -94,39 +94,43 @@ def split_rows(
 
     Returns
     -------
-    train : ndarray of int
-    valid : ndarray of int, or None
+    train : TrainingSet
+    valid : TrainingSet or None
 
     Raises
     ------
     ValueError
         If a target has no label left to train on, or the validation set none at all.
     """
-    train, valid = np.arange(len(data)), None
-    if data.n_validation:
-        train, valid = np.split(train, [len(data) - data.n_validation])
+    names, given = data.targets.names, bool(data.n_validation)
+    train, valid = data, None
+    if given:
+        n = len(data.crystals)
+        rows = np.arange(n - data.n_validation), np.arange(n - data.n_validation, n)
     elif fraction is not None:
-        train, valid = hold_back(
+        rows = hold_back(
             data.graphs,
             fraction,
             random,
             otherwise="set early_stopping=False, add others, or give X_val and y_val",
             whole="formulas" if data.targets.ptr is None else "crystals",
         )
-    empty = np.flatnonzero(~data.weights_of(train).any(axis=0))
-    if len(empty) and data.n_validation:
+    if given or fraction is not None:
+        train, valid = map(data.select, rows)
+    empty = np.flatnonzero(~train.weights.any(axis=0))
+    if len(empty) and given:
         raise ValueError(
-            f"there is nothing to train {data.targets.names[empty[0]]} on: all its "
-            "labels have sample_weight 0."
+            f"there is nothing to train {names[empty[0]]} on: all its labels have "
+            "sample_weight 0."
         )
     if len(empty):
         raise ValueError(
-            f"nothing is left to train {data.targets.names[empty[0]]} on: all its "
-            "labels have sample_weight 0 or are in the validation set; check "
-            "sample_weight, lower `validation_fraction`, or set early_stopping=False."
+            f"nothing is left to train {names[empty[0]]} on: all its labels have "
+            "sample_weight 0 or are in the validation set; check sample_weight, lower "
+            "`validation_fraction`, or set early_stopping=False."
         )
-    if valid is not None and not data.weights_of(valid).any():
-        if data.n_validation:
+    if valid is not None and not valid.weights.any():
+        if given:
             raise ValueError("y_val, of the validation set, has no label.")
         raise ValueError(
             "early_stopping=True took a validation set without any label; raise "

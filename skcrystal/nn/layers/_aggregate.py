@@ -43,17 +43,17 @@ def segment_sum(values: Tensor, pointer: Tensor, segment: Tensor) -> Tensor:
 
 def gather_targets(x: Tensor, batch: GraphBatch) -> Tensor:
     """Features of the target of each edge: (N, F) to (E, F)."""
-    return _Gather.apply(x, batch.target, batch, "target")
+    return _GatherRows.apply(x, batch.target, batch, "target")
 
 
 def gather_sources(x: Tensor, batch: GraphBatch) -> Tensor:
     """Features of the source of each edge: (N, F) to (E, F)."""
-    return _Gather.apply(x, batch.neighbor, batch, "neighbor")
+    return _GatherRows.apply(x, batch.neighbor, batch, "neighbor")
 
 
 def gather_distances(x: Tensor, batch: GraphBatch) -> Tensor:
     """Features of the distance of each edge: (D, F) to (E, F)."""
-    return _Gather.apply(x, batch.distance_class, batch, "distance")
+    return _GatherRows.apply(x, batch.distance_class, batch, "distance")
 
 
 def neighbor_sum(x: Tensor, weight: Tensor, batch: GraphBatch) -> Tensor:
@@ -160,7 +160,7 @@ def scatter_sum(key: str, values: Tensor, batch: GraphBatch) -> Tensor:
     return F.embedding_bag(order, values, start[:-1], mode="sum")
 
 
-class _Gather(Function):
+class _GatherRows(Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, index: Tensor, batch: GraphBatch, key: str

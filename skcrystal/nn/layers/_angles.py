@@ -92,18 +92,18 @@ class Directions:
         edges = edges.to(self.harmonics.dtype)  # autocast may have halved them
         return torch.bmm(self.harmonics.transpose(1, 2), self.padding.spread(edges))
 
-    def look(self, moments: Tensor) -> Tensor:
+    def evaluate(self, moments: Tensor) -> Tensor:
         """Moments of atoms (N, M, C), evaluated along each edge: (E, C)."""
         moments = moments.to(self.harmonics.dtype)
         return self.padding.collect(torch.bmm(self.harmonics, moments))
 
 
-def look(moments: Tensor, directions: Directions) -> Tensor:
+def evaluate_moments(moments: Tensor, directions: Directions) -> Tensor:
     """Moments of atoms (N, M, C), evaluated along each edge: (E, C).
 
     Gradients pass to the moments.
     """
-    return _Look.apply(moments, directions)
+    return _Evaluate.apply(moments, directions)
 
 
 def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
@@ -131,7 +131,7 @@ def angle_sum(edges: Tensor, kernel: Tensor, directions: Directions) -> Tensor:
     of_each = kernel.repeat_interleave(
         2 * degrees + 1, dim=0, output_size=directions.harmonics.shape[2]
     )
-    return look(moments * of_each, directions)
+    return evaluate_moments(moments * of_each, directions)
 
 
 # Each is the other's gradient; as functions, they save no padded copy.
@@ -146,14 +146,14 @@ class _Gather(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return ctx.directions.look(grad), None
+        return ctx.directions.evaluate(grad), None
 
 
-class _Look(Function):
+class _Evaluate(Function):
     @staticmethod
     def forward(ctx: Any, moments: Tensor, directions: Directions) -> Tensor:
         ctx.directions = directions
-        return directions.look(moments)
+        return directions.evaluate(moments)
 
     @staticmethod
     @once_differentiable

@@ -21,7 +21,7 @@ _POINTS_PER_WIDTH = 20
 # A basis may be wide, but functions of it need not be.
 _LARGEST_WIDTH = 0.2  # Å
 # With fewer distances for each point, a grid costs more than it saves.
-_WORTH = 2
+_DISTANCES_PER_POINT = 2
 
 
 @dataclass
@@ -86,7 +86,7 @@ def radial_grid(distances: Tensor, width: float) -> RadialGrid:
     # Points are multiples of the spacing, and so independent of the batch.
     first = int(place.min()) - 1
     n_points = int(place.max()) + 3 - first
-    if len(distances) < _WORTH * n_points:
+    if len(distances) < _DISTANCES_PER_POINT * n_points:
         return RadialGrid(distances)
     left = place.astype(np.int32)
     t = (place - left).astype(np.float32)

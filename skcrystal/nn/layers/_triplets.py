@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from .._batch import GraphBatch
 from ._aggregate import gather_distances, scatter_sum
-from ._angles import Directions, look
+from ._angles import Directions, evaluate_moments
 from ._padding import Padding
 from ._spherical import solid_harmonics
 
@@ -116,7 +116,7 @@ def triplet_sum(
     -------
     Tensor of shape (E, C)
     """
-    total = look(_Moments.apply(message, kernel, angles, batch), angles.out)
+    total = evaluate_moments(_Moments.apply(message, kernel, angles, batch), angles.out)
     backwards = kernel[::2].sum(0) - kernel[1::2].sum(0)
     back = message * gather_distances(backwards, batch)
     return total.index_add(
@@ -148,7 +148,7 @@ class _Moments(Function):
         grad_message, grad_kernel = torch.zeros_like(message), torch.empty_like(kernel)
         widths = [into.harmonics.shape[2] for into in ctx.angles.into]
         for degree, part in enumerate(grad.split(widths, dim=1)):
-            of_edge = ctx.angles.into[degree].look(part)
+            of_edge = ctx.angles.into[degree].evaluate(part)
             grad_kernel[degree] = scatter_sum("distance", of_edge * message, ctx.batch)
             of_length = kernel[degree].index_select(0, ctx.batch.distance_class)
             grad_message.addcmul_(of_edge, of_length)

@@ -151,10 +151,10 @@ def with_(*keys, value):
     [
         (
             without("state_dict"),
-            "state_dict missing or no dict; it has norm",
+            "state_dict missing or not a dict; it has norm",
         ),
         (without("normalizer"), "normalizer missing"),
-        (with_("args", value=None), "args missing or no dict"),
+        (with_("args", value=None), "args missing or not a dict"),
         (without("state_dict", "embedding.weight"), r'"embedding.weight"\] is missing'),
         (without("state_dict", "convs.1.bn2.bias"), r"lacks convs\.1\.bn2\.bias"),
         (without("state_dict", "fc_out.weight"), r"lacks fc_out\.weight"),
@@ -263,7 +263,7 @@ def test_unfit_files_of_element_vectors(write, tmp_path):
     with pytest.raises(ValueError, match=r"atom_init=.*no such file"):
         read_checkpoint(path, file)
     file.write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match="is no JSON file"):
+    with pytest.raises(ValueError, match="is not a JSON file"):
         read_checkpoint(path, file)
     file.write_text("[1, 2]", encoding="utf-8")
     with pytest.raises(ValueError, match="holds a list"):

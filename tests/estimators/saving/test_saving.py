@@ -392,7 +392,7 @@ def test_other_folders_and_files_are_left_alone(plain, tmp_path):
     (tmp_path / "program").mkdir()
     (tmp_path / "program" / "config.json").write_text('{"mine": 1}', encoding="utf-8")
     for name in ("notes", "file", "program"):
-        with pytest.raises(FileExistsError, match="is no saved model"):
+        with pytest.raises(FileExistsError, match="is not a saved model"):
             plain[0].save_pretrained(tmp_path / name)
     assert (tmp_path / "notes" / "a.txt").exists()
     config = tmp_path / "program" / "config.json"
@@ -422,7 +422,7 @@ def test_a_name_that_is_nowhere_says_which_there_are():
 
 def test_another_class_names_both(plain):
     assert type(GNNRegressor.from_pretrained(plain[1])) is GCNRegressor
-    message = r"a GCNRegressor, no CGCNNRegressor; load it with GCNRegressor\.from_pre"
+    message = r"a GCNRegressor, not a CGCNNRegressor; load it with GCNRegressor\.from"
     with pytest.raises(ValueError, match=message):
         CGCNNRegressor.from_pretrained(plain[1])
 

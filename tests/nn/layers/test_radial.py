@@ -66,8 +66,8 @@ def test_networks_give_the_same_with_and_without(small, monkeypatch, name):
     torch.manual_seed(0)
     network = NETWORKS[name](pooling="mean")
     results = []
-    for worth in (0.0, np.inf):
-        monkeypatch.setattr(module, "_WORTH", worth)
+    for least in (0.0, np.inf):
+        monkeypatch.setattr(module, "_DISTANCES_PER_POINT", least)
         network.zero_grad()
         output = network(batch)
         output.square().sum().backward()
