@@ -194,6 +194,16 @@ def function():
     assert circles(found) == [["p.low._lazy", "p.low.other", "p.user"]]
 
 
+@pytest.mark.parametrize("top", ["skcrystal", "tests", "benchmarks"])
+def test_no_folder_has_more_than_twenty_modules(top):
+    folder = PACKAGE.parent / top
+    if not folder.is_dir():
+        pytest.skip(f"an installed package has no folder {top}")
+    places = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    counts = {str(path): len(list(path.glob("*.py"))) for path in places}
+    assert {path: n for path, n in counts.items() if n > 20} == {}
+
+
 def test_wheel_holds_code_data_and_type_marker(tmp_path):
     root = Path(skcrystal.__file__).parents[1]
     if not (root / "pyproject.toml").is_file():

@@ -1,4 +1,4 @@
-"""Base of graph network estimators: `fit`, step by step."""
+"""The one fit path of all graph network estimators."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from .training._net import GraphNet, history_frame, make_net, release
 from .training._subgraphs import Partition, SubgraphDataset
 from .training._validation_split import check_given, split_validation
 
-# Atoms of a crystal from which on it counts as a sample of matter, not as a cell.
+# Atoms of a crystal that is taken for a piece of matter, not for a cell.
 _MANY_ATOMS = 100
 
 
 class GNNEstimator(Saving, SharedParameters, ABC):
-    """Base of all graph network estimators.
+    """Base of all graph network estimators, with the training.
 
-    An architecture adds its parameters and `_make_network`. With ``_needs_vectors =
-    True``, its network reads displacement vectors; with ``_reads_merged = False``, its
-    outputs change where equal atoms are merged. Regressors and classifiers add
-    `_make_task`, which gives labels and outputs their meaning.
+    An architecture adds its parameters and gives `_make_network`; it sets
+    ``_needs_vectors = True`` if its network reads displacement vectors, and
+    ``_reads_merged = False`` if outputs would change where equal atoms are merged.
+    Regressors and classifiers give `_make_task`, which reads labels.
     """
 
     _saved_state: ClassVar[tuple[str, ...]] = (
@@ -56,7 +56,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         "_training_set",
     )
 
-    # Of an architecture
+    # Given by an architecture
 
     _needs_vectors: ClassVar[bool] = False  # whether it reads displacement vectors
     _reads_merged: ClassVar[bool] = True  # whether equal atoms may be merged
@@ -74,9 +74,9 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """
 
     def _check_shape_parameters(self) -> None:
-        """Check parameters of the architecture against each other."""
+        """Check parameters against each other; by default there is no such check."""
 
-    # Of regressors and classifiers
+    # Given by regressors and classifiers
 
     @abstractmethod
     def _make_task(
@@ -253,7 +253,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _read_graphs(
         self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
     ) -> CrystalGraphs:
-        """Make graphs of the training set, or of a validation set that follows it."""
+        """Make graphs of the training set, or of a validation set in the same store."""
         before = trained_on if start is None else start
         settings = None if before is None else before.settings
         graphs = as_graphs(
@@ -388,7 +388,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
                 continue
             if value != trained[name]:
                 raise ValueError(
-                    f"warm_start=True resumes training of a network of {name}="
+                    f"warm_start=True goes on with a network of {name}="
                     f"{trained[name]!r}, which cannot become {value!r}; set "
                     "warm_start=False to start anew."
                 )
@@ -398,7 +398,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         return graphs_before(self)
 
     def _trunk_kind(self) -> str:
-        """Name of the class whose `_make_network` makes the trunk."""
+        """Name of the class that an architecture's regressor and classifier share."""
         return next(
             c for c in type(self).__mro__ if "_make_network" in vars(c)
         ).__name__

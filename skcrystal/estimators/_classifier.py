@@ -1,4 +1,4 @@
-"""Base of graph network classifiers: class weights, and predictions."""
+"""Base of all graph network classifiers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._predictive import has_dropout
 from .targets._classification_task import ClassificationTask
 from .targets._targets import Targets
 
-# The docstrings of all classifiers; those of regressors describe the networks.
+# Ends the docstrings of all classifiers; those of regressors describe the networks.
 _SECTIONS = """
 
 Parameters
@@ -33,7 +33,7 @@ Attributes
 
 See Also
 --------
-%(architecture)sRegressor : The network, and its references.
+%(architecture)sRegressor : The network, and its source.
 
 Examples
 --------
@@ -56,9 +56,9 @@ class GNNClassifier(ClassifierMixin, GNNEstimator):
     Parameters
     ----------
     class_weight : {"balanced"}, dict or None, default=None
-        Weight of a crystal of each class: one each; by a dict from classes to weights,
-        one for classes that it lacks; or "balanced", by which all classes have equal
-        total weights. Multiplies `sample_weight`.
+        Weight of a crystal of each class: one for all; by a dict from classes to
+        weights, and one for those left out; or with "balanced" such that all classes
+        have the same total weight. Multiplies `sample_weight`.
 
     Attributes
     ----------

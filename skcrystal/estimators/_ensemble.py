@@ -233,7 +233,7 @@ def _known(targets: Targets) -> NDArray[np.bool_]:
 
 
 def _check_member(final: BaseEstimator, bootstrap: bool) -> None:
-    """Check that members will differ, and that the ensemble keeps their spread."""
+    """Check that members will differ, and that the ensemble has their spread."""
     if isinstance(final, FrozenEstimator):
         raise ValueError(
             "estimator is frozen, so that all members would be one model; pass it "

@@ -1,4 +1,4 @@
-"""Crystals, PyG data or ready graphs, as graphs that a network can read."""
+"""Conversion of crystals in any form to graphs that a network can read."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -33,7 +33,7 @@ def as_graphs(
     merged : bool, default=True
         Whether it can read graphs whose equal atoms are merged.
     build : bool, default=True
-        Whether `X` may hold crystals, or ready graphs only.
+        Whether crystals may be given, or ready graphs alone.
 
     Returns
     -------
@@ -55,8 +55,8 @@ def as_graphs(
         graphs = CrystalGraphs.from_data_list(list(X))
     elif not build:
         raise ValueError(
-            "X holds crystals, but the model was fitted on PyG graphs without graph "
-            "settings; pass graphs made the same way, or fit on "
+            "X holds crystals, but the model was fitted on PyG graphs that do not say "
+            "how they were made; pass graphs made the same way, or fit on "
             "CrystalGraphs.from_data_list(..., settings=GraphSettings(...))."
         )
     else:
@@ -89,7 +89,7 @@ def check_described(graphs: CrystalGraphs, network: nn.Module) -> None:
     """Check that a network knows all elements of crystals.
 
     Ours describe every element by its place in the periodic table; the published CGCNN
-    has a table of vectors, and outputs for other elements are not numbers.
+    has a table of vectors, and gives NaN for others.
 
     Raises
     ------
@@ -113,10 +113,10 @@ def check_described(graphs: CrystalGraphs, network: nn.Module) -> None:
 
 
 def _compatible(one: GraphSettings, other: GraphSettings) -> bool:
-    """Whether ordinary crystals have the same edges, up to tolerances of merging."""
+    """Whether ordinary crystals have the same edges, up to merging."""
     if one == other:
         return True
-    # Merging by itself changes the cost of a graph, not its meaning.
+    # Merging by itself changes the cost of a graph, not its content.
     same: dict[str, Any] = {"on_isolated": "error", "vectors": False, "reduce": None}
     if replace(one, **same) != replace(other, **same):
         return False

@@ -13,7 +13,6 @@ from torch import Tensor
 from ..graphs import CrystalGraphs
 from ..nn import GraphBatch, GraphStore
 from ..nn._any_network import AnyNetwork
-from .training._loader import prediction_batches
 from .training._subgraphs import site_batches
 
 
@@ -55,14 +54,11 @@ def _run(
 def _run_crystals(
     network: AnyNetwork, graphs: CrystalGraphs, function: Function
 ) -> NDArray[np.float32]:
-    network, device = network.eval(), _device_of(network)
-    store = GraphStore.of(graphs, device)
+    network = network.eval()
+    store = GraphStore.of(graphs, _device_of(network))
     with torch.inference_mode():
-        parts = [
-            function(network, store.gather(rows)).cpu()
-            for rows in prediction_batches(graphs, device)
-        ]
-    return torch.cat(parts).numpy()
+        outputs = [function(network, batch).cpu() for batch in store.batches()]
+    return torch.cat(outputs).numpy()
 
 
 def _run_sites(

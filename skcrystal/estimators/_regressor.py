@@ -1,4 +1,4 @@
-"""Base of graph network regressors: parameters of labels, and predictions."""
+"""Base of graph network regressors."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
     Parameters
     ----------
     target_level : {"crystal", "atom"}, default="crystal"
-        Whether crystals or their sites have targets. In the latter case, `y` and
+        Level of targets: crystals, or each of their sites. In the latter case, `y` and
         predictions are an array for each crystal, with a row for each site in the
-        order of the structure; NaN where a site has no label. The validation set of
-        `early_stopping` then consists of whole crystals.
+        order of the structure; NaN where a site has no label. With `early_stopping`,
+        whole crystals are held back.
     atoms_per_part : int or None, default=None
-        With ``target_level="atom"``, partition crystals of more atoms into compact
-        parts of about as many, drawn anew in each epoch. `batch_size` counts parts
-        then, and `max_atoms` their atoms. The network reads the subgraph of each part
-        with its neighbourhood, `n_layers` edges far or one more: this bounds memory,
-        but small parts make an epoch longer. None partitions none that fit (two million
-        edges on a CPU). Predictions are the same for parts and the whole.
+        With ``target_level="atom"``, train on crystals of more atoms in compact parts
+        of about as many, other ones in each epoch. `batch_size` counts parts then, and
+        `max_atoms` their atoms. Each part comes with the atoms around it from which
+        messages reach it, within `n_layers` edges or one more: this bounds memory, but
+        small parts make an epoch longer. None cuts none that fit (two million edges on
+        a CPU). Predictions are the same for parts and the whole.
     pooling : {"mean", "sum"}, default="mean"
         Mean over atoms for intensive targets (eV/atom, a band gap); sum of atomic
         shares for extensive ones (eV, Å^3), exact for any supercell. Not for targets of
@@ -65,20 +65,20 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
           deviations are brought to the unit of y to first order.
     loss : {"mae", "mse", "huber", "gaussian_nll"}, default="mae"
         Mean absolute, mean squared or Huber error of the standardised targets; or the
-        negative log likelihood of a Gaussian, whose variance the network then gives
-        with the mean: how far labels scatter, crystal by crystal. In training it is
+        negative log likelihood of a Gaussian, whose variance, the scatter of labels,
+        the network then predicts with the mean for each crystal. In training it is
         weighted by the root of the variance, so that means are learned as well as with
-        other losses. A network that overfits its training labels predicts too small a
-        variance for others: set `dropout` and `dropout_conv` too. Targets are
-        standardised by robust statistics: the median, and half the
-        distance from the 16th to the 84th percentile, one standard deviation if the
-        distribution is normal. Labels a thousand times that off count as no further.
+        other losses. An overfitted network underestimates the scatter of other labels:
+        set `dropout` and `dropout_conv` too. Targets are standardised robustly: by the
+        median, and half the distance from the 16th to the 84th percentile, one standard
+        deviation if the distribution is normal. Labels a thousand times that off count
+        as no further.
     task_weights : {"uncertainty", "dwa"}, array-like, dict or None, default=None
-        How much the standardised errors of the targets count against each other:
+        Weights of the standardised errors of targets:
 
-        - None: equally;
-        - (n_targets,) numbers, or a dict from all names or column numbers to them:
-          in these proportions;
+        - None: equal;
+        - (n_targets,) numbers, or a dict from all names or column numbers to them,
+          of any sum;
         - "uncertainty": by the inverse of a scatter of labels that is learned for each
           target with the network (Kendall, Gal and Cipolla, arXiv:1705.07115);
         - "dwa": dynamic weight average, more for targets whose error falls more slowly
@@ -87,7 +87,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
         The last two are not for ``loss="gaussian_nll"``, which learns how far labels
         scatter for each crystal.
 
-        In the loss of the validation set, only fixed weights count.
+        The part held back for `early_stopping` is judged with none but fixed weights.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
 
     @property
     def target_level_(self) -> str:
-        """Level of the targets of the last fit: "crystal" or "atom"."""
+        """Level of targets of the last fit: "crystal" or "atom"."""
         return "atom" if self.pooling_ == "none" else "crystal"
 
     def _predictive(

@@ -1,4 +1,4 @@
-"""What training starts from, if not from nothing."""
+"""Initial networks of training: of the last fit, or pretrained."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _NOT_OF_THE_TRUNK = frozenset(
 
 @dataclass(frozen=True)
 class Start:
-    """A trained network, and what it was trained on.
+    """Trained network, and the settings of its training.
 
     Attributes
     ----------
     network : AnyNetwork
         Training may change it.
     goes_on : bool
-        Whether its head is kept, for the same targets.
+        Whether its head is used too, for the same targets.
     settings : GraphSettings or None
     cutoff : float
         Reach of the network in Å.
@@ -60,13 +60,13 @@ class Start:
 
 
 def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | None:
-    """What `fit` of a model starts from by its parameters; None for nothing.
+    """Initial network of `fit`; None if weights are random.
 
     Raises
     ------
     ValueError
-        If `pretrained` is no fitted model of this architecture, the last fit's network
-        is not, or `freeze` is set though there is nothing trained to keep.
+        If `pretrained` is not a fitted model of this architecture, the last fit's
+        network is not, or `freeze` is set without a trained network.
     """
     if goes_on(model):
         return _start(model, model.net_.module_, True)
@@ -79,28 +79,28 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
         return _start(source, _trunk_for(model, source), False)
     if model.freeze is not None:
         raise ValueError(
-            f"freeze={model.freeze!r} keeps what was trained before, but this "
-            f"{type(model).__name__} starts from nothing: give `pretrained`, or set "
-            'warm_start=True (or "trunk") on a model that is fitted.'
+            f"freeze={model.freeze!r} needs a trained network, but this "
+            f"{type(model).__name__} starts from random weights: give `pretrained`, or "
+            'set warm_start=True (or "trunk") on a model that is fitted.'
         )
     return None
 
 
 def goes_on(model: GNNEstimator) -> bool:
-    """Whether the next fit keeps the whole network of the last one, head included."""
+    """Whether the next fit resumes from the last network, head included."""
     return bool(model.warm_start) and model.warm_start != "trunk" and _is_trained(model)
 
 
 def graphs_before(model: GNNEstimator) -> tuple[GraphSettings | None, bool]:
-    """How graphs for a model's next fit, or its predictions, were made before.
+    """Settings of earlier graphs, for a model's next fit or predictions.
 
     Returns
     -------
     settings : GraphSettings or None
         Those of the model's last fit or of `pretrained`; None if there was neither, or
-        nobody knows.
+        they are unknown.
     known : bool
-        False if there were graphs of which nobody knows.
+        False if there were graphs of unknown settings.
     """
     if _is_trained(model):
         settings = model.graph_settings_
@@ -153,7 +153,7 @@ def _is_trained(model: GNNEstimator) -> bool:
 
 
 def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
-    """Check that the trunk of a network is what a model's parameters ask for.
+    """Check that the trunk of a network has a model's parameters.
 
     Parameters
     ----------
@@ -170,11 +170,11 @@ def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
         )
     was, wanted = source._architecture, model._get_architecture()
     # Those without the parameter have one trunk for all targets, as hard sharing has.
-    has, asked = (parameters.get("sharing", "hard") for parameters in (was, wanted))
-    if has != asked:
+    has, needed = (parameters.get("sharing", "hard") for parameters in (was, wanted))
+    if has != needed:
         raise ValueError(
             f"{found} a network of sharing={has!r}, but this {type(model).__name__} "
-            f"asks for sharing={asked!r}; one trunk for all targets cannot become one "
+            f"has sharing={needed!r}; one trunk for all targets cannot become one "
             "for each, nor the other way round."
         )
     if wanted["norm"] is None:
@@ -184,5 +184,5 @@ def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
         if name not in _NOT_OF_THE_TRUNK and value != wanted.get(name, value):
             raise ValueError(
                 f"{found} a network of {name}={value!r}, but {name}={wanted[name]!r} "
-                f"was asked for; set {name}={value!r}."
+                f"was requested; set {name}={value!r}."
             )

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +13,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..utils._files import write_atomically
+from ..utils._sqlite_cache import SQLiteCache, digest
 from ._columns import COLUMNS, Columns, State, flatten, unflatten
 from ._settings import GraphSettings
 from ._structures import CrystalArrays
 
 # Part of every key: raise it when a change makes other graphs of the same crystal.
 _VERSION = 2
-_ROWS = 500  # SQLite takes up to 999 variables a statement in its oldest builds
 
 
 class GraphCache:
     """Single graphs by fingerprint, in one SQLite file.
-
-    Looking a graph up must cost less than building it, a tenth of a millisecond, so a
-    file for each graph would be too slow. SQLite is safe for several processes, and
-    for one that is killed while it writes.
 
     Parameters
     ----------
@@ -39,57 +34,32 @@ class GraphCache:
     """
 
     def __init__(self, folder: str | Path, settings: GraphSettings) -> None:
-        self.path = Path(folder) / "skcrystal-graphs.sqlite"
+        path = Path(folder) / "skcrystal-graphs.sqlite"
+        self._records = SQLiteCache(path, "graphs", "graph", parameter="memory")
         self._salt = f"{_VERSION} {settings!r}".encode()
 
     def key(self, crystal: CrystalArrays) -> bytes:
-        return blake2b(self._salt + crystal.fingerprint(), digest_size=16).digest()
+        return digest(self._salt + crystal.fingerprint())
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Columns]:
         """Return the graphs that are there, by key."""
-        found: dict[bytes, Columns] = {}
-        with self._connection() as connection:
-            for i in range(0, len(keys), _ROWS):
-                some = keys[i : i + _ROWS]
-                marks = ",".join("?" * len(some))
-                rows = connection.execute(
-                    f"SELECT key, graph FROM graphs WHERE key IN ({marks})", some
-                )
-                found.update((key, _decode(blob)) for key, blob in rows)
-        return found
+        with self._readable():
+            found = self._records.get(keys)
+        return {key: _decode(record) for key, record in found.items()}
 
     def put(self, graphs: dict[bytes, Columns]) -> None:
-        """Keep graphs; those already there are left alone."""
-        with self._connection() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO graphs VALUES (?, ?)",
-                [(key, _encode(columns)) for key, columns in graphs.items()],
-            )
+        """Write graphs."""
+        with self._readable():
+            self._records.put({k: _encode(columns) for k, columns in graphs.items()})
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    def _readable(self) -> Iterator[None]:
         try:
-            connection = sqlite3.connect(self.path, timeout=60)
-            try:
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS graphs "
-                    "(key BLOB PRIMARY KEY, graph BLOB) WITHOUT ROWID"
-                )
-                with connection:
-                    yield connection
-            finally:
-                connection.close()
-        except sqlite3.OperationalError as error:
-            raise OSError(
-                f"the graph cache {self.path} cannot be written or read ({error}); "
-                "another process may hold it for long, or the folder is read-only: try "
-                "again, or set `memory` to another folder."
-            ) from error
+            yield
         except sqlite3.DatabaseError as error:
             raise OSError(
-                f"the graph cache {self.path} cannot be used ({error}); delete it, or "
-                "set `memory` to another folder."
+                f"the graph cache {self._records.path} cannot be used ({error}); "
+                "delete it, or set `memory` to another folder."
             ) from error
 
 

@@ -155,11 +155,13 @@ def _explain_one(
     network, batch = ScaledNetwork(model.net_.module_), around.batch(model)
     n_sites = int(around.graphs.n_sites[0])
     read = _reader(model, column, n_sites)
-    ends = _ends(network, batch, read)
+    references = _reference_predictions(network, batch, read)
+    prediction, without_edges, without_elements = references
     scaled = read
     if isinstance(algorithm, SteadyGNNExplainer):
         # Its costs are weighed against errors of a prediction that is about one.
-        scale = np.hypot(ends[0] - ends[1], ends[0] - ends[2]) or 1.0
+        edges, elements = prediction - without_edges, prediction - without_elements
+        scale = np.hypot(edges, elements) or 1.0
 
         def scaled(outputs: Tensor) -> Tensor:
             return read(outputs) / scale
@@ -178,12 +180,11 @@ def _explain_one(
         mask.detach().cpu().double().numpy()
         for mask in (explanation.node_mask[:, 0], explanation.edge_mask)
     )
-    prediction, without_edges, without_elements = ends
     return _Found(prediction, without_edges, without_elements, of_atoms, of_edges)
 
 
 @torch.no_grad()
-def _ends(
+def _reference_predictions(
     network: ScaledNetwork, batch: GraphBatch, read: Callable[[Tensor], Tensor]
 ) -> list[float]:
     """The prediction as it is, without edges, and without elements."""

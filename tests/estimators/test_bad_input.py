@@ -105,7 +105,7 @@ def test_labels_of_no_use(model, small_graphs, y, message):
         (np.r_[np.ones(39), -1], r"sample_weight\[39\] is -1"),
         (np.r_[np.nan, np.ones(39)], r"sample_weight\[0\] is nan"),
         (np.zeros(40), "zero throughout"),
-        (np.arange(40) == 0, "nothing is left to train target_1"),
+        (np.arange(40) == 0, "no labels are left to train target_1"),
     ],
 )
 def test_weights_of_no_use(model, small, small_graphs, weight, message):
@@ -171,7 +171,7 @@ def test_early_stopping_needs_labels_on_both_sides(model, small, small_graphs):
     for seed in range(4):
         with pytest.raises((ValueError, AssertionError)) as caught:
             model.set_params(random_state=seed).fit(small_graphs, y)
-        if "nothing is left to train target_1" in str(caught.value):
+        if "no labels are left to train target_1" in str(caught.value):
             return
     pytest.fail("no seed held back the only label")
 
@@ -213,9 +213,9 @@ class TestFitted:
         data = list(small_graphs)
         model.fit(data, small[1])
         assert model.predict(data[:3]).shape == (3, 2)
-        with pytest.raises(ValueError, match="without graph settings"):
+        with pytest.raises(ValueError, match="do not say how they were made"):
             model.predict(small[0])
-        with pytest.raises(ValueError, match="without graph settings"):
+        with pytest.raises(ValueError, match="do not say how they were made"):
             model.set_params(warm_start=True).fit(small[0], small[1])
 
     def test_a_refit_that_is_refused_leaves_the_model_as_it_was(
@@ -224,7 +224,7 @@ class TestFitted:
         before = model.fit(small_graphs, small[1]).predict(small_graphs)
         y = 1000 * small[1]
         y[1:, 1] = np.nan
-        with pytest.raises(ValueError, match="nothing is left"):
+        with pytest.raises(ValueError, match="no labels are left"):
             model.fit(small_graphs, y, sample_weight=np.arange(40))
         np.testing.assert_array_equal(model.predict(small_graphs), before)
 

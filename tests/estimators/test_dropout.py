@@ -12,8 +12,7 @@ from pymatgen.core import Structure
 from sklearn.base import clone
 
 from skcrystal import CGCNNRegressor
-from skcrystal.estimators.training import _loader as data_module
-from skcrystal.nn import CrystalNetwork, GraphStore
+from skcrystal.nn import CrystalNetwork, GraphStore, _store
 from skcrystal.nn._dropout import CrystalDropout
 from skcrystal.nn._head import Head
 
@@ -91,7 +90,7 @@ def test_std_of_a_crystal_does_not_depend_on_the_others(dropping, small, graphs)
 def test_std_does_not_depend_on_pieces(dropping, graphs, monkeypatch):
     model, _ = dropping
     whole = model.predict(graphs, return_std=True)
-    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     pieces = model.predict(graphs, return_std=True)
     assert_allclose(pieces, whole, atol=1e-5, rtol=1e-5)
 

@@ -210,8 +210,8 @@ def test_constant_labels_leave_the_variance_positive(model, graphs):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("mae", "gaussian_nll", r"without variances.*'gaussian_nll' cannot.*set anot"),
-        ("gaussian_nll", "huber", r"with variances.*'huber' cannot.*set loss=\"gaus"),
+        ("mae", "gaussian_nll", r"without variances.*'gaussian_nll' cannot.*keep anot"),
+        ("gaussian_nll", "huber", r"with variances.*'huber' cannot.*keep loss=\"gaus"),
     ],
 )
 def test_warm_start_cannot_change_what_the_network_gives(

@@ -410,7 +410,7 @@ def test_calibrated_ensembles_can_be_the_source(small, small_graphs):
         ),
         (
             lambda source: tuned_from(source, hidden_dim=16),
-            "hidden_dim=8, but hidden_dim=16 was asked for; set hidden_dim=8",
+            "hidden_dim=8, but hidden_dim=16 was requested; set hidden_dim=8",
         ),
         (
             lambda source: tuned_from(source, conv="shared"),
@@ -418,7 +418,7 @@ def test_calibrated_ensembles_can_be_the_source(small, small_graphs):
         ),
         (
             lambda source: tuned_from(source, MTCGCNNRegressor, sharing="soft"),
-            "sharing='hard', but this MTCGCNNRegressor asks for sharing='soft'",
+            "sharing='hard', but this MTCGCNNRegressor has sharing='soft'",
         ),
         (
             lambda source: tuned_from(clone(source)),
@@ -434,7 +434,7 @@ def test_calibrated_ensembles_can_be_the_source(small, small_graphs):
         ),
         (
             lambda source: CGCNNRegressor(freeze="trunk"),
-            "freeze='trunk' keeps what was trained before.* give `pretrained`",
+            "freeze='trunk' needs a trained network.* give `pretrained`",
         ),
         (
             lambda source: pickle.loads(pickle.dumps(source)).set_params(

@@ -25,7 +25,7 @@ def graphs_of(structures, **parameters):
 def three_body_features(graphs, n_layers=3):
     """Scalars of each atom, ``sum_jk w(z_j, d_ij) w(z_k, d_ik) P_l(cos theta_jik)``.
 
-    Pairs are written out, and each layer reads what the last made of the neighbours.
+    Pairs are written out, and each layer reads the neighbours' colours of the last.
     """
     first = np.repeat(graphs.atom_ptr[:-1], graphs.n_edges)
     neighbor = graphs.neighbor + first
@@ -92,7 +92,7 @@ def test_three_body_features_of_relaxed_crystals(small):
 
 
 @pytest.mark.parametrize("system", LATTICE_SYSTEMS)
-def test_all_edges_of_the_atom_that_is_kept_are_kept(system):
+def test_all_edges_of_the_representative_atom_stay(system):
     crystal = crystal_of(system)
     full, merged = graphs_of([crystal], reduce=None), graphs_of([crystal])
     kept = np.unique(merged.site_atom, return_index=True)[1]
@@ -146,7 +146,7 @@ def molecules(*shapes):
         ("cube", "antiprism"),
     ],
 )
-def test_angles_part_what_distances_cannot(one, other):
+def test_angles_split_atoms_of_equal_distances(one, other):
     """Bonds are all there is within the cutoff, and they are equally long."""
     crystal = molecules(one, other, one)
     by_distance = CrystalGraphTransformer(cutoff=1.7).transform([crystal])
@@ -196,7 +196,7 @@ def test_who_is_merged_depends_on_no_description(
 
 
 def test_mirror_images_are_merged():
-    """Four different atoms about a fifth have a hand that no angle tells."""
+    """The chirality of four different atoms about a fifth is not seen in angles."""
     hand = 1.6 * SHAPES["tetrahedron"]
     mirrored = hand * [-1, 1, 1] + [8, 0, 0]
     crystal = Structure(
@@ -208,7 +208,7 @@ def test_mirror_images_are_merged():
     assert graphs_of([crystal], cutoff=1.7).n_atoms == 5
 
 
-def test_bent_bonds_are_parted_only_beyond_the_tolerance():
+def test_bent_bonds_are_split_only_beyond_the_tolerance():
     crystal = molecules("see-saw", "see-saw")
     for angle, n_atoms in ((1e-6, 2), (1e-2, 4)):
         bent = crystal.copy()

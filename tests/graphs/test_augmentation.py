@@ -52,14 +52,14 @@ def test_crystals_stay_as_they_are():
 
 
 @pytest.mark.parametrize("system", LATTICE_SYSTEMS)
-def test_nothing_asked_for_leaves_copies_equal(system):
+def test_copies_without_perturbation_are_equal(system):
     crystal = crystal_of(system)
     (copy,) = augment_crystals([crystal])
     assert_allclose(copy.lattice.matrix, crystal.lattice.matrix)
     assert_allclose(moves_of([copy], crystal), 0, atol=1e-9)
 
 
-def test_atoms_move_by_what_is_asked_and_the_crystal_does_not():
+def test_atoms_move_by_the_given_distance_and_the_crystal_does_not():
     crystal = crystal_of("orthorhombic")
     copies = augment_crystals([crystal], 400, displacement=0.05, random_state=0)
     moves = moves_of(copies, crystal)
@@ -124,7 +124,7 @@ def test_supercells_are_the_same_crystal(seed, system):
 
 
 @pytest.mark.filterwarnings("ignore:X holds elements")
-def test_supercells_teach_a_network_that_pools_by_the_mean_nothing(small):
+def test_supercells_have_no_effect_on_networks_that_pool_by_the_mean(small):
     """Equal predictions, and equal gradients: training on either gives one network."""
     crystals, y, _ = small
     larger = augment_crystals(crystals, supercell=3, random_state=0)
@@ -167,7 +167,7 @@ def test_bad_parameters_are_named(parameters, message):
         augment_crystals(CRYSTALS, **parameters)
 
 
-def test_what_is_no_crystal_is_named():
+def test_items_that_are_not_crystals_are_named():
     with pytest.raises(TypeError, match=r"X\[1\] is a str"):
         augment_crystals([CRYSTALS[0], "NaCl"])
     with pytest.raises(TypeError, match="single Structure"):

@@ -113,7 +113,9 @@ def lead_iodide(layers):
     ids=["fcc-hcp", "zincblende-wurtzite", "4H-6H", "PbI2 2H-3R"],
 )
 @pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")  # spglib's own
-def test_stackings_differ_only_beyond_what_they_share(one, other, space_groups, first):
+def test_stackings_differ_only_beyond_their_common_shells(
+    one, other, space_groups, first
+):
     groups = [crystal.get_space_group_info()[1] for crystal in (one, other)]
     assert groups == list(space_groups)
     assert neighbours(one, first - 0.02) == neighbours(other, first - 0.02)
@@ -121,7 +123,7 @@ def test_stackings_differ_only_beyond_what_they_share(one, other, space_groups, 
     for kind in (CGCNNRegressor, SchNetRegressor):
         near = predict(kind, [one, other], cutoff=first - 0.02)
         assert_allclose(near[0], near[1], **SAME)
-    # A network lets in what lies at its cutoff by and by, so that it is set beyond.
+    # Messages vanish at the cutoff, which is therefore set beyond this distance.
     far = predict(CGCNNRegressor, [one, other], cutoff=first + 1.5)
     assert gap(far) > APART
 
@@ -239,7 +241,7 @@ def test_mirror_images_are_one():
         assert_allclose(pair[0], pair[1], **SAME)
 
 
-# What is far, and what is not there
+# Long distances and missing atoms
 
 
 def polar_layers(aligned, gap=6.0):
@@ -254,7 +256,7 @@ def polar_layers(aligned, gap=6.0):
 
 
 @pytest.mark.parametrize("kind", [CGCNNRegressor, AngularCoGNRegressor])
-def test_parts_beyond_the_cutoff_know_nothing_of_each_other(kind):
+def test_parts_beyond_the_cutoff_exchange_no_messages(kind):
     pair = [polar_layers(True), polar_layers(False)]
     assert gap(predict(kind, pair, cutoff=5.0)) < SAME["atol"]
     assert gap(predict(kind, pair, cutoff=8.0)) > APART / 10

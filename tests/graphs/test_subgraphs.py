@@ -71,7 +71,7 @@ def test_parts_are_compact(graphs):
 
 @pytest.mark.parametrize("reduce", ["symmetry", None])
 @pytest.mark.parametrize("hops", [0, 1, 2, 3])
-def test_parts_hold_all_that_is_heard(graphs, reduce, hops):
+def test_subgraphs_contain_the_receptive_field(graphs, reduce, hops):
     graphs = graphs[reduce]
     first, last = graphs.atom_ptr[1:3]
     n_atoms = last - first
@@ -79,18 +79,18 @@ def test_parts_hold_all_that_is_heard(graphs, reduce, hops):
     target = np.repeat(np.arange(n_atoms), np.diff(pointer))
     neighbor = graphs.neighbor[pointer[0] : pointer[-1]]
     cores = cut_crystal(graphs, 1, 3, np.random.RandomState(0))
-    asked = []
+    queried = []
     for core in cores:
         part = extract_subgraph(graphs, 1, core, hops)
         away = distances_in_edges(target, neighbor, core, n_atoms)
         np.testing.assert_array_equal(part.atoms - first, np.flatnonzero(away <= hops))
-        heard = np.flatnonzero(away[target] <= hops - 1)
-        np.testing.assert_array_equal(part.edges - pointer[0], heard)
+        received = np.flatnonzero(away[target] <= hops - 1)
+        np.testing.assert_array_equal(part.edges - pointer[0], received)
         # Numbers within the part name the same atoms and distances.
         own = part.atoms[np.repeat(np.arange(len(part.atoms)), part.degree)]
-        np.testing.assert_array_equal(own - first, target[heard])
+        np.testing.assert_array_equal(own - first, target[received])
         np.testing.assert_array_equal(
-            part.atoms[part.neighbor] - first, neighbor[heard]
+            part.atoms[part.neighbor] - first, neighbor[received]
         )
         np.testing.assert_array_equal(
             graphs.distances[part.distances[part.distance_class]],
@@ -100,5 +100,5 @@ def test_parts_hold_all_that_is_heard(graphs, reduce, hops):
         expected = graphs.to_sites(graphs.atomic_numbers)[sites][part.sites]
         found = graphs.atomic_numbers[part.atoms[part.query_rows]]
         np.testing.assert_array_equal(found, expected)
-        asked.append(part.sites)
-    assert sorted(np.concatenate(asked)) == list(range(64))
+        queried.append(part.sites)
+    assert sorted(np.concatenate(queried)) == list(range(64))

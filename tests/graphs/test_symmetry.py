@@ -58,7 +58,7 @@ def test_every_site_has_the_surroundings_of_its_atom(system, parameters):
 
 @pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING")  # spglib's own
 @pytest.mark.parametrize("system", LATTICE_SYSTEMS)
-def test_what_symmetry_makes_equal_is_merged(system):
+def test_atoms_equal_by_symmetry_are_merged(system):
     crystal = crystal_of(system) * (2, 1, 2)
     graphs = CrystalGraphTransformer().transform([crystal])
     orbits = SpacegroupAnalyzer(crystal).get_symmetrized_structure()

@@ -1,6 +1,7 @@
 """CrystalGraphTransformer: inputs, errors and cache."""
 
 import re
+import sqlite3
 import warnings
 from pathlib import Path
 
@@ -134,7 +135,7 @@ def test_number_of_a_bad_crystal_survives_chunks_and_workers(salt):
         (load_pbe_prototypes(), TypeError, "X is a Bunch; pass.*`data`"),
     ],
 )
-def test_what_is_no_sequence_of_crystals_is_refused(X, error, message):
+def test_arguments_that_are_not_sequences_of_crystals_are_refused(X, error, message):
     with pytest.raises(error, match=message):
         CrystalGraphTransformer().transform(X)
 
@@ -236,6 +237,24 @@ def test_cache_with_vectors(tmp_path, small):
     expected = plain.transform(small[0])
     assert cached.transform(small[0]) == expected
     assert cached.transform(small[0]) == expected
+
+
+def test_a_cache_of_an_earlier_form_is_begun_anew(tmp_path, small, small_graphs):
+    with sqlite3.connect(tmp_path / "skcrystal-graphs.sqlite") as connection:
+        connection.execute("CREATE TABLE graphs (key BLOB PRIMARY KEY, graph BLOB)")
+    connection.close()
+    cached = CrystalGraphTransformer(memory=tmp_path)
+    assert cached.transform(small[0]) == small_graphs
+    assert cached.transform(small[0]) == small_graphs
+
+
+def test_damaged_graphs_in_the_cache_are_built_again(tmp_path, small, small_graphs):
+    cached = CrystalGraphTransformer(memory=tmp_path)
+    cached.transform(small[0])
+    with sqlite3.connect(tmp_path / "skcrystal-graphs.sqlite") as connection:
+        connection.execute("UPDATE graphs SET graph = zeroblob(length(graph))")
+    connection.close()
+    assert cached.transform(small[0]) == small_graphs
 
 
 def test_broken_cache_names_its_file(tmp_path, salt):

@@ -13,7 +13,7 @@ from skcrystal import estimators, nn
 HIDDEN, BASIS, CUTOFF = 8, 12, 5.0
 SHARED = {"hidden_dim": HIDDEN, "n_targets": 2, "dropout": 0.0, "n_layers": 2}
 
-# Small values of what a network has to be given beyond that.
+# Small values of the other required parameters of networks.
 QUICK = {
     "cutoff": CUTOFF,
     "n_basis": BASIS,
@@ -64,14 +64,14 @@ def _architectures():
 
 
 def _network_of(cls, **variant):
-    """Constructor of a small network that takes what `cls` takes."""
+    """Constructor of a small network with the parameters of `cls`."""
     parameters = inspect.signature(cls).parameters
     quick = {name: value for name, value in QUICK.items() if name in parameters}
     return functools.partial(cls, **(SHARED | quick | variant))
 
 
 def _estimator_of(name):
-    """The regressor with a network of the list, which knows what graphs it reads."""
+    """The regressor of a network of the list, which has its settings of graphs."""
     model = getattr(estimators, f"{name.split()[0]}Regressor")()
     known = model.get_params()
     variant = VARIANTS.get(name, {})

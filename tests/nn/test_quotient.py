@@ -64,7 +64,7 @@ def test_predictions_and_gradients_agree_in_every_lattice_system(
         network.zero_grad()
         torch.manual_seed(1)  # drops the same of both
         output = network(batch)
-        # A sum of squares would be blind to what cancels between crystals.
+        # A sum of squares would not show errors that cancel between crystals.
         (
             output * torch.arange(1.0, 1 + output.numel()).view_as(output)
         ).sum().backward()

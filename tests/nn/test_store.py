@@ -7,8 +7,7 @@ from hypothesis import given, settings, strategies as st
 from torch_geometric.data import Batch
 
 from skcrystal import CrystalGraphTransformer
-from skcrystal.estimators.training._loader import prediction_batches
-from skcrystal.nn import GraphStore
+from skcrystal.nn import GraphStore, _store
 
 
 @pytest.fixture(
@@ -45,14 +44,14 @@ def test_gathered_batch_is_pygs(graphs, rows):
 
 
 def test_prediction_batches_cover_every_row_once(small_graphs, monkeypatch):
-    import skcrystal.estimators.training._loader as data_module
-
+    store = GraphStore.of(small_graphs)
     for limit in (1, 100, 1000, 10**9):
-        monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", limit)
-        batches = list(prediction_batches(small_graphs, torch.device("cpu")))
-        assert np.array_equal(np.concatenate(batches), np.arange(40))
-        for rows in batches:
-            assert len(rows) == 1 or small_graphs.n_edges[rows].sum() <= limit
+        monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", limit)
+        batches = list(store.batches())
+        found = torch.cat([batch.atomic_numbers for batch in batches])
+        assert np.array_equal(found, small_graphs.atomic_numbers)
+        for batch in batches:
+            assert len(batch) == 1 or len(batch.target) <= limit
 
 
 def test_a_memory_mapped_container_is_gathered(tmp_path, graphs):

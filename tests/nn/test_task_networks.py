@@ -75,7 +75,7 @@ def test_means_of_all_heads_come_before_variances():
         torch.testing.assert_close(found[:, [t, 3 + t]], head(x))
 
 
-def test_samples_without_dropout_are_what_heads_give():
+def test_samples_without_dropout_equal_outputs_of_heads():
     heads = TaskHeads(HIDDEN, n_targets=2, n_outputs=4, n_layers=2)
     x = torch.randn(5, HIDDEN)
     samples = heads.sample(x, torch.ones(2, 3, HIDDEN))
@@ -85,7 +85,7 @@ def test_samples_without_dropout_are_what_heads_give():
 # Networks
 
 
-def test_trunks_start_alike_and_heads_do_not():
+def test_trunks_start_equal_and_heads_do_not():
     first, *others = networks().networks
     for other in others:
         for name, weight in trunk(first).items():
@@ -120,7 +120,7 @@ def test_penalty_pulls_trunks_together_and_leaves_heads():
 
 
 @pytest.mark.parametrize("gaussian", [False, True])
-def test_each_target_is_what_its_network_says(batch, gaussian):
+def test_each_target_is_the_output_of_its_network(batch, gaussian):
     together = perturb(networks(softplus_start=[None, 0.3, None], gaussian=gaussian))
     with torch.no_grad():
         found = together(batch)

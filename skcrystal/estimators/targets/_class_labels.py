@@ -1,4 +1,4 @@
-"""Labels of classifiers: classes, their numbers, and their weights."""
+"""Labels of classifiers: classes, their numbers, and how much each counts."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def check_classes(y: Any, n_crystals: int) -> NDArray:
         check_classification_targets(labels)
     except ValueError as error:
         raise ValueError(
-            f"y does not hold classes ({error}) A regressor predicts numbers; for "
-            "classes, compare them with a threshold first, such as y > 0.025."
+            f"y holds no classes ({error}) A regressor predicts numbers; for classes, "
+            "compare them with a threshold first, such as y > 0.025."
         ) from error
     return labels
 
@@ -133,7 +133,7 @@ def weigh_classes(
             if not (isinstance(weight, Real) and 0 < float(weight) < inf):
                 raise ValueError(
                     f"class_weight of {key!r} is {weight!r}; it must be a positive "
-                    "number. Leave out crystals that are not to count."
+                    "number. Leave crystals out that shall not count."
                 )
             factors[places[key]] = weight
         return factors
@@ -144,7 +144,7 @@ def weigh_classes(
 
 
 def name_of(y: Any) -> str:
-    """Name of the target: that of a Series, or of a frame's column."""
+    """Name of the classified property: a Series' own, or that of a frame's column."""
     if hasattr(y, "columns"):
         return str(y.columns[0])
     name = getattr(y, "name", None)
@@ -157,7 +157,7 @@ def listed(classes: NDArray) -> str:
 
 
 def _column(y: Any) -> NDArray:
-    """Labels of shape (n,), missing ones among them."""
+    """Labels as they were given, missing ones among them, of shape (n,)."""
     if np.ma.isMaskedArray(y):
         labels = y.data.astype(object)
         labels[np.ma.getmaskarray(y)] = None

@@ -101,8 +101,8 @@ class ClassificationTask:
         missing = np.setdiff1d(np.arange(len(self.classes)), numbers)
         if len(missing):
             raise ValueError(
-                "no crystal is left to train the class "
-                f"{listed(self.classes[missing[:1]])} on: all have "
+                "no crystals are left to train the class "
+                f"{listed(self.classes[missing[:1]])} on: all its crystals have "
                 "sample_weight 0 or are in the validation set; check sample_weight, "
                 "lower `validation_fraction`, or set early_stopping=False."
             )

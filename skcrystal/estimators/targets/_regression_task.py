@@ -117,13 +117,13 @@ class RegressionTask:
             '; give labels of those, or set warm_start="trunk" for a new head',
         )
         if fitted.gaussian != self.gaussian:
-            kind, other = (
+            kind, keep = (
                 ("with", "") if fitted.gaussian else ("without", "another loss than ")
             )
             raise ValueError(
-                f"warm_start=True resumes training of a network {kind} variances, which"
-                f' loss={self.loss!r} cannot train; set {other}loss="gaussian_nll", or '
-                "warm_start=False to start anew."
+                f"warm_start=True goes on with a network {kind} variances, which "
+                f'loss={self.loss!r} cannot train; keep {keep}loss="gaussian_nll", or '
+                "set warm_start=False to start anew."
             )
         weights = replace(self.weights, start=fitted.weights.fixed)
         return replace(self, scaler=fitted.scaler, weights=weights)

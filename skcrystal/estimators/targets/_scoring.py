@@ -67,7 +67,7 @@ def check_n_targets(found: int, names: list[str], otherwise: str = "") -> None:
     found : int
     names : list of str
     otherwise : str, default=""
-        Another way out, for the end of the message.
+        Alternative, for the end of the message.
 
     Raises
     ------

@@ -125,9 +125,9 @@ def _parts(y: Any, n_sites: NDArray) -> Sequence[Any] | None:
     if isinstance(entries, np.ndarray) and entries.dtype != object:
         # n crystals of k sites each may have been made one array of.
         # (n, 1) for crystals of a site each is (S, 1), too.
-        equal = entries.shape[:2] == (len(n_sites), n_sites[0])
-        equal = equal and entries.ndim + (n_sites[0] > 1) > 2
-        return list(entries) if equal and (n_sites == n_sites[0]).all() else None
+        uniform = entries.shape[:2] == (len(n_sites), n_sites[0])
+        uniform = uniform and entries.ndim + (n_sites[0] > 1) > 2
+        return list(entries) if uniform and (n_sites == n_sites[0]).all() else None
     entries = list(entries)
     return entries if any(np.ndim(entry) for entry in entries) else None
 

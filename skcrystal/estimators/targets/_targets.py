@@ -44,7 +44,7 @@ class Targets:
         return Targets(rows, self.names, self.is_1d, ptr)
 
     def shaped(self) -> NDArray[np.float64]:
-        """Values in the shape of `y`, those of all sites in one array."""
+        """Values in the shape in which they were given, of sites all in one array."""
         return self.values[:, 0] if self.is_1d else self.values
 
     def concatenate(self, other: Targets) -> Targets:
@@ -244,7 +244,7 @@ def check_weights(sample_weight: Any, n_crystals: int) -> NDArray[np.float64]:
             "not negative."
         )
     if not weights.any():
-        raise ValueError("sample_weight is zero throughout; no crystal is left to fit.")
+        raise ValueError("sample_weight is zero throughout; no labels are left to fit.")
     return weights
 
 

@@ -61,7 +61,7 @@ class MeasureNorms(Callback):
 
 
 class StopOnDivergence(Callback):
-    """Raise when the loss becomes infinite or NaN, instead of training on."""
+    """Raise when the loss is no longer a number, instead of training on."""
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "train_loss"]
@@ -77,14 +77,15 @@ class StopOnDivergence(Callback):
 
 
 class AverageWeights(Callback):
-    """Validate an exponential moving average of the weights; train the raw ones.
+    """Judge and keep an exponential moving average of the weights; train the raw ones.
 
     From an epoch's last step until the next epoch begins, the network holds the
-    average: validation, early stopping and other callbacks read it there, and so does
-    the trained model. It belongs before all callbacks that read weights.
+    average: validation, early stopping and other callbacks use it there, and so it
+    stays when training ends. It belongs before all callbacks that read weights.
 
-    After n steps the decay is n / (n + 9) at most, so that the average looks back over
-    a ninth of them and forgets initial weights. Buffers are not averaged.
+    A young average decays faster, by n / (n + 9) after n steps, so that it averages
+    over about a ninth of them and forgets the initial weights. Buffers are not
+    averaged.
 
     Parameters
     ----------
@@ -128,10 +129,10 @@ class AverageWeights(Callback):
         self.others_ = []
 
     def _show(self, net, averaged: bool) -> None:
-        """Put the average into the network, or the raw weights again."""
+        """Let the network hold the average, or the raw weights again."""
         if averaged == self.is_shown_ or not self.others_:
             return
-        # Parameters stay the objects that the optimiser knows; their data are swapped.
+        # Parameters stay the objects of the optimiser; their values are swapped.
         for i, weight in enumerate(net.module_.parameters()):
             weight.data, self.others_[i] = self.others_[i], weight.data
         self.is_shown_ = averaged
@@ -140,7 +141,7 @@ class AverageWeights(Callback):
 # How the learning rate goes over the steps of a training.
 
 
-_WARM_UP = 20  # one in 20 steps, in the cosine schedule
+_WARM_UP = 20  # one in so many steps, in the cosine schedule
 
 
 def make_scheduler(schedule: str, peak: float, n_steps: int) -> LRScheduler:

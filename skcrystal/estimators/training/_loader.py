@@ -11,59 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...graphs import CrystalGraphs
 from ...graphs._ragged import ragged_arange
 from ...nn import GraphBatch, GraphStore
-
-# Edges of a micro-batch at most, unless it is one crystal. On the CPU enough to keep
-# the cores busy, and few enough that activations between two layers fit memory that was
-# in use just before: arrays ten times larger come fresh from the system each time,
-# which clears them page by page, ten times slower. Elsewhere the activations of the
-# widest layer take a quarter of a gigabyte.
-_EDGES_AT_ONCE = {"cpu": 30_000}
-_EDGES_ELSEWHERE = 400_000
-
-
-def prediction_batches(
-    graphs: CrystalGraphs, device: torch.device
-) -> Iterator[NDArray[np.int64]]:
-    """Consecutive rows of graphs, in batches of bounded size."""
-    for start, stop in split_by_size(graphs.n_edges, edges_at_once(device)):
-        yield np.arange(start, stop)
-
-
-def edges_at_once(device: torch.device) -> int:
-    """Edges of a micro-batch at most."""
-    return _EDGES_AT_ONCE.get(device.type, _EDGES_ELSEWHERE)
-
-
-def split_by_size(
-    sizes: NDArray, budget: int, most: int | None = None
-) -> Iterator[tuple[int, int]]:
-    """Split rows into runs that fill a budget, of one row at least.
-
-    Parameters
-    ----------
-    sizes : ndarray of shape (n,)
-        Share of the budget that each row takes.
-    budget : int
-    most : int, optional
-        Rows a run has at most.
-
-    Yields
-    ------
-    start, stop : int
-    """
-    ends, start = np.cumsum(sizes), 0
-    while start < len(sizes):
-        done = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, done + budget, side="right"))
-        if most is not None:
-            stop = min(stop, start + most)
-        stop = max(stop, start + 1)
-        yield start, stop
-        start = stop
-
+from ...nn._store import cut, edges_at_once
 
 Labels = tuple[Tensor, Tensor]  # and their weights
 
@@ -148,7 +98,7 @@ class GraphDataset(Dataset):
         """Split the rows of a batch into micro-batches of bounded size."""
         n_edges = self.store.n_edges[self.rows[rows]]
         budget = edges_at_once(self.store.device)
-        return [rows[start:stop] for start, stop in split_by_size(n_edges, budget)]
+        return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
     def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
         """Put some of the graphs side by side, with their labels."""
@@ -171,7 +121,7 @@ class GraphLoader:
     max_atoms : int, optional
         Atoms a batch has at most, if it has more than one crystal.
     seed : int, optional
-        Shuffles, anew at each pass; by default the order stays.
+        Shuffles, anew at each pass; by default in order.
     rank, world_size : int, default=0, 1
         Number of this process, and of all that share each batch.
     """
@@ -211,7 +161,7 @@ class GraphLoader:
         if self.max_atoms is None:
             return np.split(rows, range(self.batch_size, n, self.batch_size))
         sizes = self.dataset.n_atoms[rows]
-        runs = split_by_size(sizes, self.max_atoms, self.batch_size)
+        runs = cut(sizes, self.max_atoms, self.batch_size)
         return [rows[start:stop] for start, stop in runs]
 
     def _random(self, i: int) -> np.random.RandomState:
@@ -237,7 +187,7 @@ class GraphLoader:
 
         Gradients are averaged over processes, which must all make one pass, though
         their numbers of rows may differ by one. A process without any passes a graph
-        through the network whose labels have no weight.
+        through the network whose labels have weight zero.
         """
         own = rows[self.rank :: self.world_size]
         if not len(own):

@@ -79,7 +79,7 @@ class GraphNet(NeuralNet):
             self.history.record_batch(key, losses[-1])
             self.history.record_batch(f"{prefix}_batch_size", _n_labels(batch))
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        # Batches of validation follow those of training in the history.
+        # The rows of this part of the epoch; validation comes after training.
         rows = self.history[-1]["batches"][-len(losses) :]
         values = self.collect(torch.stack(losses)).tolist()
         for row, loss in zip(rows, values, strict=True):
@@ -168,7 +168,7 @@ def make_net(
     kind, where = _kind_of_net(workers)
     return kind(
         network,
-        # skorch takes any other `print` than Python's, such as Ray's, for a parameter.
+        # skorch takes any other `print` than Python's, such as Ray's, for a wish.
         callbacks__print_log__sink=(
             print if model.verbose and workers.is_main else _say_nothing
         ),
@@ -228,7 +228,7 @@ def _callbacks(
             EarlyStopping(
                 patience=model.n_iter_no_change,
                 load_best=True,
-                # Of a loss of either sign, a relative improvement has no meaning.
+                # For a loss of either sign, relative improvement is meaningless.
                 threshold_mode="rel" if task.loss_is_positive else "abs",
             )
         )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ...graphs import CrystalGraphs
 from ...graphs._subgraphs import Subgraph, cut_crystal, extract_subgraph, n_parts
 from ...nn import GraphBatch, GraphStore
-from ._loader import GraphDataset, Labels, edges_at_once, split_by_size
+from ...nn._store import cut, edges_at_once
+from ._loader import GraphDataset, Labels
 
 # Edges of the subgraphs of a micro-batch at most, unless it is one of them. Norms over
 # atoms then see more than one crystal.
@@ -27,16 +28,16 @@ _EDGES_OF_ONE_ELSEWHERE = 8_000_000
 
 @dataclass(frozen=True)
 class Partition:
-    """Partition of crystals into subgraphs.
+    """Partition of large crystals into subgraphs.
 
     Attributes
     ----------
     graphs : CrystalGraphs
     size : int
-        Atoms of a part, about. Smaller crystals are one part.
+        Atoms of a part, about. Smaller crystals are parts as they are.
     hops : int
-        Edges from which the features of an atom receive messages in a network: the
-        subgraph of a part contains all atoms as far away.
+        Number of edges over which messages of a network reach: each part comes with all
+        atoms within them.
     """
 
     graphs: CrystalGraphs
@@ -71,7 +72,7 @@ class Partition:
         return cut_crystal(self.graphs, i, n, random)
 
     def extract(self, i: int, core: NDArray) -> Subgraph:
-        """Subgraph of a part of a crystal, with its neighbourhood."""
+        """Subgraph of some atoms of a crystal with their surroundings."""
         return extract_subgraph(self.graphs, i, core, self.hops)
 
 
@@ -157,7 +158,7 @@ class _OnePass:
         n_edges = np.array([len(part.edges) for part in self._parts.values()])
         device = self._whole.store.device
         budget = _EDGES_TOGETHER.get(device.type, _EDGES_TOGETHER_ELSEWHERE)
-        return [rows[start:stop] for start, stop in split_by_size(n_edges, budget)]
+        return [rows[start:stop] for start, stop in cut(n_edges, budget)]
 
     def gather(self, rows: NDArray) -> tuple[GraphBatch, Labels]:
         parts = [self._parts.get(row) or self._extract(row) for row in rows.tolist()]
@@ -177,9 +178,10 @@ class _OnePass:
 def site_batches(
     graphs: CrystalGraphs, store: GraphStore, hops: int | None
 ) -> Iterator[tuple[GraphBatch, slice | NDArray[np.int64]]]:
-    """Yield batches of graphs or subgraphs, and their places among all S sites.
+    """Batches that ask after all sites of crystals, and where in S these are.
 
-    Crystals too large for one pass through a network are split into subgraphs.
+    Crystals too large to pass through a network at once come in parts, each with its
+    receptive field.
 
     Parameters
     ----------
@@ -187,14 +189,12 @@ def site_batches(
     store : GraphStore
         Of these, made with ``sites=True``.
     hops : int
-        Edges from which the features of an atom receive messages.
+        Number of edges over which messages of a network reach.
     """
     partition = Partition.if_needed(graphs, hops, store.device)
     most = edges_of_one(store.device)
     # A crystal with more edges is a batch by itself then.
-    for start, stop in split_by_size(
-        graphs.n_edges, min(edges_at_once(store.device), most)
-    ):
+    for start, stop in cut(graphs.n_edges, min(edges_at_once(store.device), most)):
         if partition is None or graphs.n_edges[start] <= most:
             sites = slice(graphs.site_ptr[start], graphs.site_ptr[stop])
             yield store.gather(np.arange(start, stop)), sites

@@ -27,17 +27,17 @@ def hold_back(
     ----------
     X : CrystalGraphs, or sequence of n crystals
     fraction : float
-        Share of them to hold back, at most; but one formula at least.
+        How many of them to hold back, at most; but one formula at least.
     random : RandomState
     otherwise : str, default="add others"
-        Way out if the split is impossible, for the message.
+        Advice for the error message.
     whole : {"formulas", "crystals"}, default="formulas"
-        Units that lie on one side. Where atoms are labelled, a few crystals of one
-        formula may be all there is.
+        Unit that may not be on both sides. Where atoms are labelled, a few crystals of
+        one formula may be all there is.
 
     Returns
     -------
-    kept, held : ndarray of int
+    train, held : ndarray of int
 
     Raises
     ------
@@ -120,12 +120,12 @@ def split_validation(
     empty = np.flatnonzero(~train.weights.any(axis=0))
     if len(empty) and given:
         raise ValueError(
-            f"there is nothing to train {names[empty[0]]} on: all its labels have "
+            f"no labels to train {names[empty[0]]} on: all its labels have "
             "sample_weight 0."
         )
     if len(empty):
         raise ValueError(
-            f"nothing is left to train {names[empty[0]]} on: all its labels have "
+            f"no labels are left to train {names[empty[0]]} on: all its labels have "
             "sample_weight 0 or are in the validation set; check sample_weight, lower "
             "`validation_fraction`, or set early_stopping=False."
         )

@@ -112,12 +112,12 @@ class _AttentionSum(Function):
             z.add_(of_bond)
         # A leaky ReLU preserves the sign, as its derivative needs.
         F.leaky_relu_(z, _SLOPE)
-        score = (_heads(z, attention) * attention).sum(-1)
+        score = (_split_heads(z, attention) * attention).sum(-1)
         share = softmax_shares(score, weight, batch)
         alpha = share if weight is None else share * weight[:, None]
         ctx.save_for_backward(value, z, share, attention, weight)
         ctx.batch, ctx.bond_values = batch, bond_values
-        return sum_runs(_times(value, alpha), batch.edge_ptr, batch.target)
+        return sum_runs(_scale_heads(value, alpha), batch.edge_ptr, batch.target)
 
     @staticmethod
     @once_differentiable
@@ -126,7 +126,7 @@ class _AttentionSum(Function):
         alpha = share if weight is None else share * weight[:, None]
         batch = ctx.batch
         grad_message = grad.index_select(0, batch.target)
-        grad_alpha = _heads(grad_message * value, attention).sum(-1)
+        grad_alpha = _split_heads(grad_message * value, attention).sum(-1)
         # Of a softmax: alpha times the deviation from the mean under alpha
         mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
         grad_alpha.sub_(mean.index_select(0, batch.target))
@@ -135,10 +135,12 @@ class _AttentionSum(Function):
             grad_weight = (grad_alpha * share).sum(1)
         grad_score = grad_alpha.mul_(alpha)
         if ctx.needs_input_grad[3]:
-            grad_attention = (_heads(z, attention) * grad_score[:, :, None]).sum(0)
+            grad_attention = (_split_heads(z, attention) * grad_score[:, :, None]).sum(
+                0
+            )
         grad_z = (grad_score[:, :, None] * attention).view_as(z)
         grad_z = torch.ops.aten.leaky_relu_backward(grad_z, z, _SLOPE, True)
-        grad_value = _times(grad_message, alpha)
+        grad_value = _scale_heads(grad_message, alpha)
         if ctx.bond_values:
             grad_bond = grad_source = grad_value.add_(grad_z)
         else:
@@ -154,12 +156,12 @@ class _AttentionSum(Function):
         )
 
 
-def _heads(rows: Tensor, attention: Tensor) -> Tensor:
+def _split_heads(rows: Tensor, attention: Tensor) -> Tensor:
     """Rows (E, F) as those of each head, (E, H, F / H)."""
     return rows.view(len(rows), *attention.shape)
 
 
-def _times(value: Tensor, alpha: Tensor) -> Tensor:
+def _scale_heads(value: Tensor, alpha: Tensor) -> Tensor:
     """Rows (E, F) times the factor (E, H) of each head."""
     heads = value.view(len(value), alpha.shape[1], -1)
     return (heads * alpha[:, :, None]).view_as(value)

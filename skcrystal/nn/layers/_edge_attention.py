@@ -233,15 +233,17 @@ class _EdgeAttentionSum(Function):
         z += source.index_select(0, batch.neighbor)
         z += edge
         F.leaky_relu_(z, _SLOPE)  # preserves the sign, as its derivative needs
-        score = (_heads(z, len(attention)) * attention).sum(-1)
+        score = (_split_heads(z, len(attention)) * attention).sum(-1)
         share = softmax_shares(score, weight, batch)
         alpha = share if weight is None else share * weight[:, None]
         ctx.save_for_backward(z, value, share, attention, weight)
         ctx.batch, ctx.edge_values = batch, edge_values
-        messages = _times(value.index_select(0, batch.neighbor), alpha)
+        messages = _scale_heads_(value.index_select(0, batch.neighbor), alpha)
         total = sum_runs(messages, batch.edge_ptr, batch.target)
         if edge_values:
-            of_edges = sum_runs(_times(z.clone(), alpha), batch.edge_ptr, batch.target)
+            of_edges = sum_runs(
+                _scale_heads_(z.clone(), alpha), batch.edge_ptr, batch.target
+            )
             total = torch.cat([total, of_edges], dim=1)
         return total, z
 
@@ -256,10 +258,10 @@ class _EdgeAttentionSum(Function):
         grad_sum, grad_of_edges = grad_sum.tensor_split([value.shape[1]], dim=1)
         grad_message = grad_sum.index_select(0, batch.target)
         of_source = value.index_select(0, batch.neighbor)
-        grad_alpha = _heads(of_source.mul_(grad_message), n_heads).sum(-1)
+        grad_alpha = _split_heads(of_source.mul_(grad_message), n_heads).sum(-1)
         if ctx.edge_values:
             grad_of_edges = grad_of_edges.index_select(0, batch.target)
-            grad_alpha += _heads(grad_of_edges * z, n_heads).sum(-1)
+            grad_alpha += _split_heads(grad_of_edges * z, n_heads).sum(-1)
         # Of a softmax: alpha times the deviation from the mean under alpha
         mean = sum_runs(grad_alpha * alpha, batch.edge_ptr, batch.target)
         grad_alpha -= mean.index_select(0, batch.target)
@@ -268,12 +270,12 @@ class _EdgeAttentionSum(Function):
         if ctx.needs_input_grad[5]:
             grad_weight = (grad_alpha * share).sum(1)
         if ctx.needs_input_grad[4]:
-            grad_attention = (_heads(z, n_heads) * grad_score[:, :, None]).sum(0)
+            grad_attention = (_split_heads(z, n_heads) * grad_score[:, :, None]).sum(0)
         grad_z = (grad_score[:, :, None] * attention).view_as(z).add_(grad_edge)
         if ctx.edge_values:
-            grad_z += _times(grad_of_edges, alpha)
+            grad_z += _scale_heads_(grad_of_edges, alpha)
         grad_z = torch.ops.aten.leaky_relu_backward(grad_z, z, _SLOPE, True)
-        grad_value = _times(grad_message, alpha)
+        grad_value = _scale_heads_(grad_message, alpha)
         return (
             scatter_sum("target", grad_z, batch),
             scatter_sum("neighbor", grad_z, batch),
@@ -286,12 +288,12 @@ class _EdgeAttentionSum(Function):
         )
 
 
-def _heads(rows: Tensor, n_heads: int) -> Tensor:
+def _split_heads(rows: Tensor, n_heads: int) -> Tensor:
     """Rows (E, F) as those of each head, (E, H, F / H)."""
     return rows.view(len(rows), n_heads, -1)
 
 
-def _times(value: Tensor, alpha: Tensor) -> Tensor:
+def _scale_heads_(value: Tensor, alpha: Tensor) -> Tensor:
     """Rows (E, F) times the factor (E, H) of each head, in place."""
-    _heads(value, alpha.shape[1]).mul_(alpha[:, :, None])
+    _split_heads(value, alpha.shape[1]).mul_(alpha[:, :, None])
     return value

@@ -71,10 +71,7 @@ class TestClasses:
             (lambda y: None, "y is None"),
             (lambda y: y[:39], "40 crystals, but y has 39 labels"),
             (lambda y: np.array(["AB"] * 40), "one class alone, 'AB'.*two or more"),
-            (
-                lambda y: np.linspace(0, 5, 40),
-                "does not hold classes.*continuous.*threshold",
-            ),
+            (lambda y: np.linspace(0, 5, 40), "no classes.*continuous.*threshold"),
             (lambda y: np.stack([y, y], axis=1), r"\(40, 2\).*a classifier for each"),
             (lambda y: [*y[:7], None, *y[8:]], r"y\[7\] is None.*leave"),
             (lambda y: [*y[:7], np.nan, *y[8:]], r"y\[7\] is nan.*leave"),

@@ -115,11 +115,11 @@ def test_without_a_pull_targets_learn_as_alone(soft, graphs, small):
 
 def test_train_loss_holds_what_the_pull_costs(soft, graphs, small, monkeypatch):
     """Whole, however many pieces a batch passes in."""
-    from skcrystal.estimators.training import _loader as _data
+    from skcrystal.nn import _store
 
     soft.set_params(sharing_strength=10.0, batch_size=25)
     expected = clone(soft).fit(graphs, small[1]).history_["train_loss"]
-    monkeypatch.setitem(_data._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     found = soft.fit(graphs, small[1]).history_["train_loss"]
     assert_allclose(found, expected, rtol=1e-4)
 
@@ -193,7 +193,7 @@ def test_a_trunk_of_one_head_serves_many(graphs, three):
     model.fit(graphs, three)
     assert_allclose(model.embed(graphs), one_head.embed(graphs), atol=1e-6)
     model.set_params(sharing="soft")
-    with pytest.raises(ValueError, match="asks for sharing='soft'"):
+    with pytest.raises(ValueError, match="has sharing='soft'"):
         model.fit(graphs, three)
 
 

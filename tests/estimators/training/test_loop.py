@@ -13,13 +13,12 @@ from sklearn.base import clone
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skcrystal import CGCNNRegressor, CrystalGraphTransformer, GCNRegressor
-from skcrystal.estimators.training import _loader as data_module
 from skcrystal.estimators.training._loader import (
     GraphDataset,
     GraphLoader,
-    split_by_size,
+    cut,
 )
-from skcrystal.nn import GraphStore
+from skcrystal.nn import GraphStore, _store
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +40,7 @@ def dataset(small_graphs):
 @settings(deadline=None)
 def test_runs_of_rows_fill_their_budget(sizes, budget, most):
     sizes = np.array(sizes, dtype=int)
-    pieces = list(split_by_size(sizes, budget, most))
+    pieces = list(cut(sizes, budget, most))
     assert [r for start, stop in pieces for r in range(start, stop)] == list(
         range(len(sizes))
     )
@@ -262,7 +261,7 @@ def test_micro_batches_leave_task_weights_alone(
     )
     columns = ["task_weight_target_0", "task_weight_target_1"]
     expected = clone(model).fit(small_graphs, y).history_[columns]
-    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     found = clone(model).fit(small_graphs, y).history_[columns]
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     assert np.ptp(expected, axis=0).min() > 1e-3
@@ -274,7 +273,7 @@ def test_micro_batches_add_up_to_their_batch(model, small, graphs, monkeypatch):
     if "transformations" in model.get_params():
         model.set_params(transformations=None)  # each micro-batch would draw others
     expected = clone(model).fit(graphs, small[1])
-    monkeypatch.setitem(data_module._EDGES_AT_ONCE, "cpu", 20)
+    monkeypatch.setitem(_store._EDGES_AT_ONCE, "cpu", 20)
     model.fit(graphs, small[1])
     for found, usual in zip(
         model.net_.module_.parameters(),

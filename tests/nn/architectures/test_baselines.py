@@ -104,7 +104,7 @@ def test_histograms_count_neighbours_by_distance_and_element(batch):
     torch.testing.assert_close(network.histograms(x, batch), expected.flatten(1))
 
 
-def test_local_mlp_hears_of_neighbours_and_of_no_one_further(batch):
+def test_receptive_field_of_local_mlp_is_the_neighbours(batch):
     """Not even if there are many layers, for these pass no messages."""
     shared = {**SHARED, "n_layers": 4}
     network = LocalMLP(
@@ -141,8 +141,8 @@ def test_equivariant_layer_is_the_published_one_on_displacements(batch):
     shifts = torch.zeros(len(x), 3)
     for i in range(len(x)):
         mine = target == i
-        heard = (weight[mine, None] * message[mine]).sum(0)
-        new[i] = layer.update(torch.cat([x[i], F.layer_norm(heard, (HIDDEN,))]))
+        aggregated = (weight[mine, None] * message[mine]).sum(0)
+        new[i] = layer.update(torch.cat([x[i], F.layer_norm(aggregated, (HIDDEN,))]))
         # x_i - x_j of the paper is minus the displacement from i to j.
         apart = -batch.vector[mine] * layer.shift(message[mine]) * weight[mine, None]
         shifts[i] = apart.sum(0) / (1 + weight[mine].sum())

@@ -107,11 +107,11 @@ def test_moments_add_up_to_the_sum_over_triplets(small, skewed, neighbors):
     cosine = (unit[kj] * unit[ji]).sum(1).numpy()
     legendre = np.stack([eval_legendre(n, cosine) for n in range(n_spherical)])
     of_edge = kernel[:, batch.distance_class.long()]
-    heard = torch.einsum(
+    aggregated = torch.einsum(
         "lt,ltc->tc", torch.from_numpy(legendre).float(), of_edge[:, kj]
     )
     expected = torch.zeros_like(message).index_add(
-        0, torch.from_numpy(ji), message[kj] * heard
+        0, torch.from_numpy(ji), message[kj] * aggregated
     )
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
     slope = torch.randn_like(ours)
@@ -190,7 +190,7 @@ def by_blocks(published, network, batch):
     return total
 
 
-def test_a_molecule_gets_what_pyg_gives_it(published, network):
+def test_outputs_of_a_molecule_equal_those_of_pyg(published, network):
     ethanol = Structure(
         Lattice.cubic(40.0),
         ["C", "C", "O", "H", "H", "H", "H", "H", "H"],
@@ -217,13 +217,15 @@ def test_a_molecule_gets_what_pyg_gives_it(published, network):
     )
 
 
-def test_crystals_get_what_pygs_blocks_give_them_with_images(published, network, batch):
+def test_outputs_of_crystals_equal_those_of_pygs_blocks_with_images(
+    published, network, batch
+):
     ours = network.atoms(batch)
     theirs = by_blocks(published, network, batch)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_close_packings_that_differ_in_angles_alone_are_told_apart():
+def test_predictions_of_close_packings_that_differ_in_angles_alone_differ():
     a = 2.6
     fcc = Structure(
         Lattice.cubic(a * 2**0.5),
@@ -267,7 +269,7 @@ def test_turning_and_reflecting_all_changes_nothing(batch):
     torch.testing.assert_close(network(turned), network(batch), rtol=1e-4, atol=1e-5)
 
 
-def test_a_cell_of_one_atom_is_what_its_supercell_is():
+def test_outputs_of_a_cell_of_one_atom_equal_those_of_its_supercell():
     network = NETWORKS["DimeNetPlusPlus"](pooling="mean")
     one, many = (
         network.atoms(batch_of([crystal], cutoff=4.9))

@@ -31,7 +31,7 @@ def elements_of(batch):
     return z[batch.target.long()], z[batch.neighbor.long()]
 
 
-def test_pairs_do_not_ask_who_comes_first_and_tell_elements_apart():
+def test_pair_states_are_symmetric_and_differ_between_elements():
     embedding = PairEmbedding(HIDDEN)
     torch.nn.init.normal_(embedding.correction.weight)
     z = torch.arange(1, 119, dtype=torch.int32)
@@ -66,8 +66,8 @@ def test_levels_are_those_of_a_network_with_states_on_edges(batch):
         filters = block.filter(basis(batch.distance))
         message = block.into(x)[batch.neighbor.long()] * filters + edge
         message = message * cosine_cutoff(batch.distance, CUTOFF)[:, None]
-        heard = torch.zeros_like(x).index_add(0, batch.target, message)
-        x = x + block.out(heard)
+        aggregated = torch.zeros_like(x).index_add(0, batch.target, message)
+        x = x + block.out(aggregated)
         edge = edge if block.next_pair is None else block.next_pair(edge)
     torch.testing.assert_close(ours, x, rtol=1e-4, atol=1e-4)
 

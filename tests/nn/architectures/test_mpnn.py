@@ -72,7 +72,7 @@ def test_messages_are_those_of_nnconv(batch, weighted):
         torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-3)
 
 
-def test_padding_adds_edges_that_weigh_nothing(batch):
+def test_padding_adds_edges_of_weight_zero(batch):
     weight = torch.rand(len(batch.target), requires_grad=True)
     padded = pad_edges(replace(batch, edge_weight=weight))
     x = torch.randn(len(batch.atomic_numbers), 3)
@@ -86,7 +86,7 @@ def test_padding_adds_edges_that_weigh_nothing(batch):
     assert torch.equal(weight.grad, torch.ones_like(weight))
 
 
-def test_edge_features_fade_out_with_the_constant_one(batch):
+def test_edge_features_vanish_at_the_cutoff_with_the_constant_one(batch):
     network = MPNN(
         cutoff=CUTOFF,
         n_basis=BASIS,

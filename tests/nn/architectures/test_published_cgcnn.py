@@ -71,11 +71,11 @@ def test_outputs_are_those_of_the_published_equations(read, task, seeds):
     np.testing.assert_allclose(outputs, expected, atol=2e-5)
 
 
-def test_atoms_without_neighbours_hear_the_first_atom(read):
+def test_atoms_without_neighbours_receive_messages_of_the_first_atom(read):
     content = random_content()
     crystals = sparse_crystals()
     expected = [dense_outputs(content, VECTORS, crystal) for crystal in crystals]
-    # Which atom is the first is part of what the original sees.
+    # The original depends on which atom is the first.
     assert np.ptp([expected[:3]]) > 1e-3
     with torch.no_grad():
         for reduce in (None, "symmetry"):
@@ -83,7 +83,7 @@ def test_atoms_without_neighbours_hear_the_first_atom(read):
             np.testing.assert_allclose(outputs, expected, atol=2e-5)
 
 
-def test_edges_beyond_the_cutoff_are_not_heard(read):
+def test_edges_beyond_the_cutoff_send_no_message(read):
     lone = [Structure(Lattice.cubic(a), ["Cl"], [[0, 0, 0]]) for a in (8.01, 11, 30)]
     batch = batch_of(lone)
     assert batch.distances.min() > 8

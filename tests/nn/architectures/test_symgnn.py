@@ -212,7 +212,7 @@ class TestEdges:
 
 
 class TestInvariance:
-    def test_what_is_left_of_orientation_falls_with_the_number(self, batch):
+    def test_dependence_on_orientation_falls_with_the_number(self, batch):
         """Faster than by the root of the number."""
         left = []
         for n in (1, 4, 12, 60):

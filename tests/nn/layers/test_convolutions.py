@@ -122,7 +122,7 @@ def test_merged_atoms_and_edges_count_as_all(full, merged, conv, pooling):
     for batch in (full, merged):
         network.zero_grad()
         output = network(batch)
-        # A sum of squares would be blind to what cancels between crystals.
+        # A sum of squares would not show errors that cancel between crystals.
         (output * torch.linspace(1, 2, output.numel()).view_as(output)).sum().backward()
         outputs.append(output.detach())
         gradients.append({n: p.grad for n, p in network.named_parameters()})
@@ -137,7 +137,7 @@ def test_merged_atoms_and_edges_count_as_all(full, merged, conv, pooling):
     stretch=st.lists(st.floats(-0.15, 0.15), min_size=3, max_size=3),
     which=st.integers(0, len(LATTICE_SYSTEMS) - 1),
 )
-def test_only_the_self_network_is_blind_to_geometry(stretch, which):
+def test_only_the_self_network_is_independent_of_geometry(stretch, which):
     crystal = crystal_of(LATTICE_SYSTEMS[which])
     strained = crystal.copy()
     strained.apply_strain(stretch)
@@ -150,7 +150,7 @@ def test_only_the_self_network_is_blind_to_geometry(stretch, which):
             assert (before - after).abs().max() > 1e-5
 
 
-def test_the_self_network_cannot_tell_polymorphs_apart():
+def test_the_self_network_predicts_equal_values_of_polymorphs():
     rocksalt = Structure.from_spacegroup(
         "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     )
@@ -166,7 +166,7 @@ def test_the_self_network_cannot_tell_polymorphs_apart():
     assert min(apart["shared"], apart["gated"]) > 1e-4
 
 
-def test_a_shared_matrix_hears_no_pairs_of_element_and_distance(merged):
+def test_messages_of_a_shared_matrix_ignore_pairs_of_element_and_distance(merged):
     """Without an envelope, permuting the distances of neighbours changes nothing."""
     z = [Element(e).Z for e in ("Na", "Cl", "Br")]
     batch = replace(
@@ -210,7 +210,7 @@ def test_gradients_are_those_of_finite_differences(merged):
     assert torch.autograd.gradcheck(convolve, (x, bond, of_edges))
 
 
-def test_self_convolution_needs_nothing_but_the_atoms():
+def test_self_convolution_takes_atoms_alone():
     torch.manual_seed(0)
     x = torch.randn(5, HIDDEN)
     layer = SelfConvolution(HIDDEN, BASIS)

@@ -48,8 +48,8 @@ def written_out(layer, x, edge, batch):
     value = layer.value(x)[neighbor].view(len(z), heads, -1) * alpha[:, :, None]
     total = scatter(value.flatten(1), target, dim_size=len(x))
     if layer.edge_value is not None:
-        heard = (z.view(len(z), heads, -1) * alpha[:, :, None]).flatten(1)
-        total = total + scatter(layer.edge_value(heard), target, dim_size=len(x))
+        aggregated = (z.view(len(z), heads, -1) * alpha[:, :, None]).flatten(1)
+        total = total + scatter(layer.edge_value(aggregated), target, dim_size=len(x))
     return total, z
 
 
@@ -113,7 +113,7 @@ def test_an_edge_of_weight_zero_is_no_edge(batch):
     torch.testing.assert_close(z[kept], z_kept)
 
 
-def test_an_atom_all_of_whose_neighbours_are_at_the_cutoff_hears_nothing(batch):
+def test_an_atom_with_all_neighbours_at_the_cutoff_receives_no_message(batch):
     layer = EdgeAttentionLayer(HIDDEN, EDGE, HIDDEN, 2)
     x, edge = features(batch)
     weight = (batch.target != 0).float().requires_grad_()

@@ -137,17 +137,17 @@ def test_an_edge_block_is_its_equations():
         )
 
 
-def test_edges_hear_of_each_other_as_the_equation_says():
+def test_messages_between_edges_follow_the_equation():
     batch = stars([3, 0, 5, 2], 0)
     h, weight = random(10, 5), torch.rand(10).double()
     layer = EdgeToEdge(5, 4, l_max=2).double()
     torch.nn.init.normal_(layer.kernel)
     with torch.no_grad():
-        said = weight[:, None] * layer.into(h)
-        heard = sum_over_pairs(said, layer.kernel, batch)
+        messages = weight[:, None] * layer.into(h)
+        aggregated = sum_over_pairs(messages, layer.kernel, batch)
         torch.testing.assert_close(
             layer(h, weight, Directions.of(batch, 2)),
-            F.silu(h + layer.out(layer.norm(heard))),
+            F.silu(h + layer.out(layer.norm(aggregated))),
         )
 
 
@@ -164,7 +164,7 @@ def chain(angle):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_angles_tell_apart_what_distances_cannot(pooling):
+def test_angles_distinguish_crystals_of_equal_distances(pooling):
     """Straight and bent chains, of which nothing but equal bonds is seen."""
     transformer = CrystalGraphTransformer(cutoff=3.0, vectors=True)
     graphs = transformer.transform([chain(180), chain(105)])

@@ -36,7 +36,7 @@ from skcrystal.nn.layers._edge_states import gated_edge_sum
 
 @pytest.fixture(scope="module")
 def batch(small, skewed):
-    # Edges between images of one atom are what libraries take for self-loops.
+    # Libraries take edges between images of one atom for self-loops.
     polonium = Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
     transformer = CrystalGraphTransformer(reduce=None, vectors=True)
     graphs = transformer.transform([*small[0][:5], skewed, polonium])
@@ -265,7 +265,7 @@ def test_every_parameter_learns(batch, name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_layer_drops_what_it_is_told_to(batch, name):
+def test_every_layer_applies_the_given_dropout(batch, name):
     network = NETWORKS[name](pooling="mean").eval()
     shapes = []
 
@@ -348,7 +348,7 @@ def test_softmax_survives_large_scores(batch):
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
-def test_elements_are_told_apart_before_training():
+def test_features_of_elements_differ_before_training():
     from skcrystal.nn import ElementEmbedding, element_features
 
     features = element_features()

@@ -62,13 +62,13 @@ def test_atoms_around_a_part_do_not_count():
     )
 
 
-def test_predictions_go_by_what_was_measured(batches):
-    """Then an atom does not depend on what else is in the batch."""
+def test_predictions_use_the_measured_statistics(batches):
+    """Then an atom does not depend on the rest of the batch."""
     _, full = batches
     network = CGCNN(cutoff=5.0, n_basis=12, pooling="none", norm="batch", **SHARED)
     measure_norms(network, [full])
     assert network.training
-    # The deeper norms read what the first gives by the batch's own mean, in both.
+    # Deeper norms read the output of the first, by the batch's own mean in both.
     trained = network(full)
     network.eval()
     torch.testing.assert_close(network(full), trained, rtol=1e-3, atol=1e-4)
