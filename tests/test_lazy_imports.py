@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import skcrystal
+from skcrystal.utils._lazy import attach_stub
 
 ROOT = Path(skcrystal.__file__).parents[1]
 PACKAGES = [
@@ -84,3 +86,25 @@ def test_architectures_are_public_at_the_top():
     assert len(architectures.__all__) > 20
     for name in architectures.__all__:
         assert getattr(skcrystal, name) is getattr(skcrystal.estimators, name)
+
+
+def test_package_may_be_in_a_zip_file(tmp_path):
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w") as archive:
+        for path in sorted((ROOT / "skcrystal").rglob("*.py*")):
+            if path.suffix in {".py", ".pyi"}:
+                archive.write(path, path.relative_to(ROOT))
+    printed, _ = run(
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'whole.zip')!r})\n"
+        "from skcrystal import CrystalGraphTransformer, __file__; print(__file__)"
+    )
+    assert "whole.zip" in printed
+
+
+def test_missing_stub_is_named(tmp_path, monkeypatch):
+    package = tmp_path / "bare"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("bare")
+    with pytest.raises(ImportError, match=r"bare .* its file __init__.pyi"):
+        attach_stub("bare")

@@ -185,7 +185,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             architecture = self._architecture
         else:
             task = task.fit(train.targets, train.weights, train.n_sites)
-            architecture["norm"] = self._norm(task, graphs, start)
+            architecture["norm"] = self._norm(task, data.graphs, start)
         # Training that fails leaves no fitted model: it may have changed the network.
         self.__dict__.pop("net_", None)
         norm = architecture.get("norm", "layer")  # earlier versions had none

@@ -221,7 +221,7 @@ def _is_gaussian(final: Any) -> bool:
 
 def _predict_member(final: Any, graphs: Any) -> PredictiveMoments:
     """Mean and any aleatoric std of a member, without dropout."""
-    if is_graph_network(final):
+    if _is_gaussian(final):
         return final._moments(final._graphs_for_prediction(graphs), sampled=False)
     return predictive_of(final, graphs, return_std=False, return_components=False)
 

@@ -22,6 +22,7 @@ from skcrystal import (
     CGCNNRegressor,
     CrystalGraphTransformer,
     EnsembleRegressor,
+    GCNClassifier,
     GCNRegressor,
 )
 from skcrystal.active import k_center
@@ -131,6 +132,26 @@ def test_other_regressors_can_be_members(small):
     assert model.predict(small[0][:4]).shape == (4,)
     seeds = {m.regressor.random_state for m in model.estimators_}
     assert len(seeds) == 2
+
+
+def test_a_predict_of_members_own_is_used(small, small_graphs):
+    class Positive(GCNRegressor):
+        def predict(self, X, return_std=False, return_components=False):
+            return np.abs(super().predict(X))
+
+    y = small[1][:, 0]
+    model = EnsembleRegressor(Positive(**QUICK), 2, random_state=0)
+    found = model.fit(small_graphs, y).predict(small_graphs)
+    members = [member.predict(small_graphs) for member in model.estimators_]
+    assert_allclose(found, np.mean(members, axis=0))
+    assert (found >= 0).all()
+
+
+def test_members_may_be_classifiers(small, small_graphs):
+    y = (small[1][:, 0] > np.median(small[1][:, 0])).astype(int)
+    model = EnsembleRegressor(GCNClassifier(**QUICK), 2, random_state=0)
+    found = model.fit(small_graphs, y).predict(small_graphs)
+    assert set(found) <= {0.0, 0.5, 1.0}
 
 
 def test_bootstrap_is_what_weights_say(small, small_graphs):
