@@ -389,6 +389,12 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """Graph settings of the last fit or of `pretrained`, and if they are known."""
         return graphs_before(self)
 
+    def _trunk_kind(self) -> str:
+        """Name of the class that an architecture's regressor and classifier share."""
+        return next(
+            c for c in type(self).__mro__ if "_make_network" in vars(c)
+        ).__name__
+
 
 def _reach(graphs: CrystalGraphs) -> float:
     """Reach of the graphs in Å: their cutoff, or else their longest edge."""

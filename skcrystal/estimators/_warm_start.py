@@ -189,7 +189,7 @@ def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
     found : str
         Begins the message.
     """
-    if _trunk_kind(source) != _trunk_kind(model):
+    if source._trunk_kind() != model._trunk_kind():
         raise ValueError(
             f"{found} a network that a {type(model).__name__} cannot start from; the "
             "architectures differ."
@@ -212,8 +212,3 @@ def _check_trunk(model: GNNEstimator, source: GNNEstimator, found: str) -> None:
                 f"{found} a network of {name}={value!r}, but {name}={wanted[name]!r} "
                 f"was requested; set {name}={value!r}."
             )
-
-
-def _trunk_kind(model: GNNEstimator) -> str:
-    """Name of the class that an architecture's regressor and classifier share."""
-    return next(c for c in type(model).__mro__ if "_make_network" in vars(c)).__name__
