@@ -20,7 +20,12 @@ from ..utils._warnings import warn_of_unseen_elements
 from ._graph_inputs import as_graphs, check_described
 from ._inference import embed
 from ._parameters import SharedParameters
-from ._warm_start import Start, find_start, graphs_before
+from ._warm_start import (
+    InitialNetwork,
+    check_same_architecture,
+    find_initial_network,
+    graphs_before,
+)
 from .saving._save import Saving
 from .targets._targets import Targets, check_weights
 from .targets._task import Task
@@ -165,9 +170,9 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         self._check_shape_parameters()
         workers = pick_workers(self.device, self.data_parallel)
         random = workers.broadcast(check_random_state(self.random_state))
-        start = find_start(self, random)
-        resumes = start is not None and start.goes_on
-        graphs = self._read_graphs(X, start)
+        initial = find_initial_network(self, random)
+        resumes = initial is not None and initial.resumes
+        graphs = self._read_graphs(X, initial)
         n_sites = graphs.n_sites
         weights = check_weights(sample_weight, len(n_sites))
         task, targets = self._make_task(y, n_sites, weights, resumes)
@@ -175,27 +180,27 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         data = TrainingSet(graphs, np.arange(len(n_sites)), n_sites, targets, weights)
         if X_val is not None or y_val is not None:
             check_given(X_val, y_val, self.early_stopping)
-            data = self._add_validation_set(data, X_val, y_val, task, start)
+            data = self._add_validation_set(data, X_val, y_val, task, initial)
         fraction = self.validation_fraction if self.early_stopping else None
         train, valid = split_validation(data, fraction, random)
         elements, summary = train.elements(), task.summary(train.targets)
         architecture = self._get_architecture() | task.architecture
         if resumes:
-            self._check_same_architecture(architecture)
+            check_same_architecture(self, architecture)
             architecture = self._architecture
         else:
             task = task.fit(train.targets, train.weights, train.n_sites)
-            architecture["norm"] = self._norm(task, data.graphs, start)
+            architecture["norm"] = self._norm(task, data.graphs, initial)
         # Training that fails leaves no fitted model: it may have changed the network.
         self.__dict__.pop("net_", None)
         norm = architecture.get("norm", "layer")  # earlier versions had none
-        net = self._train(task, start, norm, train, valid, random, workers)
-        if start is None:
+        net = self._train(task, initial, norm, train, valid, random, workers)
+        if initial is None:
             self.graph_settings_, self.cutoff_ = graphs.settings, _reach(graphs)
             self.elements_ = elements
         else:
-            self.graph_settings_, self.cutoff_ = start.settings, start.cutoff
-            self.elements_ = np.union1d(start.elements, elements)
+            self.graph_settings_, self.cutoff_ = initial.settings, initial.cutoff
+            self.elements_ = np.union1d(initial.elements, elements)
         self._task = task.trained(net.criterion_)
         self._architecture: dict[str, Any] = architecture
         self._training_set = summary
@@ -251,10 +256,13 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     # Steps of fit
 
     def _read_graphs(
-        self, X: Any, start: Start | None, trained_on: CrystalGraphs | None = None
+        self,
+        X: Any,
+        initial: InitialNetwork | None,
+        trained_on: CrystalGraphs | None = None,
     ) -> CrystalGraphs:
         """Make graphs of the training set, or of a validation set in the same store."""
-        before = trained_on if start is None else start
+        before = trained_on if initial is None else initial
         settings = None if before is None else before.settings
         graphs = as_graphs(
             X,
@@ -265,16 +273,21 @@ class GNNEstimator(Saving, SharedParameters, ABC):
             merged=self._reads_merged,
             build=before is None or settings is not None,
         )
-        if start is not None:
-            check_described(graphs, start.network)
+        if initial is not None:
+            check_described(graphs, initial.network)
         return graphs
 
     def _add_validation_set(
-        self, data: TrainingSet, X: Any, y: Any, task: Task, start: Start | None
+        self,
+        data: TrainingSet,
+        X: Any,
+        y: Any,
+        task: Task,
+        initial: InitialNetwork | None,
     ) -> TrainingSet:
         """Append a validation set that the user gives."""
         try:
-            graphs = self._read_graphs(X, start, data.graphs)
+            graphs = self._read_graphs(X, initial, data.graphs)
             n_sites = graphs.n_sites
             targets = task.read_validation(y, n_sites)
             weights = task.weigh(targets, np.ones(len(n_sites)))
@@ -289,7 +302,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
     def _train(
         self,
         task: Task,
-        start: Start | None,
+        initial: InitialNetwork | None,
         norm: str,
         train: TrainingSet,
         valid: TrainingSet | None,
@@ -300,11 +313,11 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         # Threads share them, so only one may train at a time.
         with GENERATORS_LOCK, torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(int(random.randint(2**31 - 1)))
-            if start is None:
+            if initial is None:
                 network = self._build_network(task, _reach(train.graphs), norm)
             else:
-                network = start.network
-                if not start.goes_on:
+                network = initial.network
+                if not initial.resumes:
                     network.set_outputs(**self._outputs(task))
             network.train_trunk(self.freeze != "trunk")
             if workers.world_size > 1:  # each drops other features
@@ -359,39 +372,18 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         dropout = {"dropout": self.dropout, "dropout_conv": self.dropout_conv}
         return task.outputs | dropout
 
-    def _norm(self, task: Task, graphs: CrystalGraphs, start: Start | None) -> str:
+    def _norm(
+        self, task: Task, graphs: CrystalGraphs, initial: InitialNetwork | None
+    ) -> str:
         """Kind of the norms of a network with a new head."""
-        if start is not None:
-            return start.network.norm
+        if initial is not None:
+            return initial.network.norm
         if self.norm is not None:
             return self.norm
         # Atoms of one large crystal have much in common; those of many small ones
         # differ, and the mean over the few atoms of a step is too uncertain.
         large = task.pooling == "none" and graphs.n_atoms.mean() >= _MANY_ATOMS
         return "batch" if large else "layer"
-
-    def _get_architecture(self) -> dict[str, Any]:
-        """Parameters that define the network."""
-        return {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in self._training_parameters
-        }
-
-    def _check_same_architecture(self, architecture: dict[str, Any]) -> None:
-        """Check parameters against those of the network that is trained on."""
-        # A model that was saved by an earlier version may lack a parameter.
-        trained = type(self)()._get_architecture() | {"norm": "layer"}
-        trained |= self._architecture
-        for name, value in architecture.items():
-            if name == "norm" and value is None:
-                continue
-            if value != trained[name]:
-                raise ValueError(
-                    f"warm_start=True goes on with a network of {name}="
-                    f"{trained[name]!r}, which cannot become {value!r}; set "
-                    "warm_start=False to start anew."
-                )
 
     def _graphs_before(self) -> tuple[GraphSettings | None, bool]:
         """Graph settings of the last fit or of `pretrained`, and if they are known."""

@@ -193,3 +193,11 @@ class SharedParameters(Declaring, BaseEstimator):
     callbacks: list | None = None
     random_state: Any = None
     verbose: int = 0
+
+    def _get_architecture(self) -> dict[str, Any]:
+        """Parameters that define the network."""
+        return {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in self._training_parameters
+        }

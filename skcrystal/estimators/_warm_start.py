@@ -37,14 +37,14 @@ _NOT_OF_THE_TRUNK = frozenset(
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialNetwork:
     """Trained network, and the settings of its training.
 
     Attributes
     ----------
     network : AnyNetwork
         Training may change it.
-    goes_on : bool
+    resumes : bool
         Whether its head is used too, for the same targets.
     settings : GraphSettings or None
     cutoff : float
@@ -53,13 +53,15 @@ class Start:
     """
 
     network: AnyNetwork
-    goes_on: bool
+    resumes: bool
     settings: GraphSettings | None
     cutoff: float
     elements: NDArray[np.int64]
 
 
-def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | None:
+def find_initial_network(
+    model: GNNEstimator, random: np.random.RandomState
+) -> InitialNetwork | None:
     """Initial network of `fit`; None if weights are random.
 
     Raises
@@ -68,15 +70,15 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
         If `pretrained` is not a fitted model of this architecture, the last fit's
         network is not, or `freeze` is set without a trained network.
     """
-    if goes_on(model):
-        return _start(model, model.net_.module_, True)
+    if resumes(model):
+        return _initial_network(model, model.net_.module_, True)
     if model.warm_start and _is_trained(model):
         _check_trunk(model, model, "the last fit left")
-        return _start(model, _trunk_for(model, model), False)
+        return _initial_network(model, _trunk_for(model, model), False)
     if model.pretrained is not None:
         source = _source(model, random)
         _check_trunk(model, source, f"pretrained is a {type(source).__name__} with")
-        return _start(source, _trunk_for(model, source), False)
+        return _initial_network(source, _trunk_for(model, source), False)
     if model.freeze is not None:
         raise ValueError(
             f"freeze={model.freeze!r} needs a trained network, but this "
@@ -86,7 +88,7 @@ def find_start(model: GNNEstimator, random: np.random.RandomState) -> Start | No
     return None
 
 
-def goes_on(model: GNNEstimator) -> bool:
+def resumes(model: GNNEstimator) -> bool:
     """Whether the next fit resumes from the last network, head included."""
     return bool(model.warm_start) and model.warm_start != "trunk" and _is_trained(model)
 
@@ -112,9 +114,33 @@ def graphs_before(model: GNNEstimator) -> tuple[GraphSettings | None, bool]:
     return settings, settings is not None
 
 
-def _start(source: GNNEstimator, network: Any, goes_on: bool) -> Start:
-    return Start(
-        network, goes_on, source.graph_settings_, source.cutoff_, source.elements_
+def check_same_architecture(model: GNNEstimator, wanted: dict[str, Any]) -> None:
+    """Check that the network of the last fit has the wanted architecture.
+
+    Raises
+    ------
+    ValueError
+        If a parameter differs.
+    """
+    # A model that was saved by an earlier version may lack a parameter.
+    trained = type(model)()._get_architecture() | {"norm": "layer"}
+    trained |= model._architecture
+    for name, value in wanted.items():
+        if name == "norm" and value is None:
+            continue
+        if value != trained[name]:
+            raise ValueError(
+                f"warm_start=True goes on with a network of {name}="
+                f"{trained[name]!r}, which cannot become {value!r}; set "
+                "warm_start=False to start anew."
+            )
+
+
+def _initial_network(
+    source: GNNEstimator, network: Any, resumes: bool
+) -> InitialNetwork:
+    return InitialNetwork(
+        network, resumes, source.graph_settings_, source.cutoff_, source.elements_
     )
 
 

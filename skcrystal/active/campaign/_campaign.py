@@ -146,7 +146,7 @@ class ActiveLearningCampaign(BaseEstimator):
         ids: Sequence[str] | None = None,
         retry_failures: bool = False,
     ) -> Self:
-        """CampaignSteps all cycles, or those that are left.
+        """Run all cycles, or those that are left.
 
         Parameters
         ----------
@@ -222,7 +222,7 @@ class ActiveLearningCampaign(BaseEstimator):
         y_test: Any,
         names: list[str],
     ) -> ActiveLearner:
-        """CampaignSteps the cycles that are left; the last learner."""
+        """Run the cycles that are left; return the last learner."""
         done, learner = run.done, None
         left = range(done.n_cycles, self.n_cycles + 1)
         bar = tqdm(left, desc="campaign", disable=not self.progress)

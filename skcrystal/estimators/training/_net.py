@@ -213,7 +213,6 @@ def _callbacks(
     seed: int,
 ) -> list[Callback]:
     loader = partial(GraphLoader, batch_size=model.batch_size, seed=seed)
-    n_steps = loader(train, max_atoms=model.max_atoms).n_steps(model.max_epochs)
     callbacks: list[Callback] = [StopOnDivergence()]
     if model.ema_decay is not None:
         callbacks.append(AverageWeights(model.ema_decay))
@@ -221,6 +220,7 @@ def _callbacks(
     if model.gradient_clip is not None:
         callbacks.append(GradientNormClipping(model.gradient_clip))
     if model.lr_schedule != "constant":
+        n_steps = loader(train, max_atoms=model.max_atoms).n_steps(model.max_epochs)
         callbacks.append(make_scheduler(model.lr_schedule, model.lr, n_steps))
     callbacks += task.callbacks(validates)
     if validates:
