@@ -83,6 +83,9 @@ class GNNEstimator(Saving, SharedParameters, ABC):
 
     # Given by regressors and classifiers
 
+    def _check_task_parameters(self) -> None:
+        """Check parameters of the task against each other, before graphs are built."""
+
     @abstractmethod
     def _make_task(
         self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
@@ -168,6 +171,7 @@ class GNNEstimator(Saving, SharedParameters, ABC):
         """
         validate_params_of(self)
         self._check_shape_parameters()
+        self._check_task_parameters()
         workers = pick_workers(self.device, self.data_parallel)
         random = workers.broadcast(check_random_state(self.random_state))
         initial = find_initial_network(self, random)

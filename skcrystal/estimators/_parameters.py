@@ -142,7 +142,7 @@ class SharedParameters(Declaring, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    # These only say how to train; the rest, a subclass's own too, make the network.
+    # Parameters of training; all others, those of subclasses too, define the network.
     _training_parameters: ClassVar[frozenset[str]] = frozenset(
         {
             "n_mc_samples",

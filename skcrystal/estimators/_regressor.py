@@ -161,9 +161,7 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
             ]
         )
 
-    def _make_task(
-        self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
-    ) -> tuple[RegressionTask, Targets]:
+    def _check_task_parameters(self) -> None:
         of_atoms = self.target_level == "atom"
         if of_atoms and self.pooling == "sum":
             raise ValueError(
@@ -176,10 +174,14 @@ class GNNRegressor(CrystalRegressorMixin, GNNEstimator):
                 f"atoms_per_part={self.atoms_per_part} is for targets of atoms, but "
                 'target_level="crystal"; leave it at None.'
             )
+
+    def _make_task(
+        self, y: Any, n_sites: NDArray, sample_weight: NDArray, resumes: bool
+    ) -> tuple[RegressionTask, Targets]:
         task, targets = RegressionTask.read(
             y,
             n_sites,
-            pooling="none" if of_atoms else self.pooling,
+            pooling="none" if self.target_level == "atom" else self.pooling,
             output_transform=self.output_transform,
             loss=self.loss,
             task_weights=self.task_weights,

@@ -67,7 +67,7 @@ class CrystalGraphTransformer(TransformerMixin, BaseEstimator):
         whose atom features are scalars, made of distances and of sums over pairs of
         bonds of Legendre polynomials up to the fourth, predict as for every
         site. Where `max_neighbors` cuts through shells, equal atoms are left with
-        different angles; `whole_shells` makes them equal. None has every site, which
+        different angles; `whole_shells` makes them equal. None keeps every site, which
         networks from elsewhere need, and those that pass on directions.
     tolerance : float, default=1e-4
         Lengths within this many Å are equal in merging, and become equal; so are

@@ -13,7 +13,7 @@ from torch_geometric.explain.algorithm import ExplainerAlgorithm
 from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 
 # Points of the path lie close where it starts: layers that normalise aggregated
-# messages take a whisper for a voice, and change within the first hundredth.
+# messages amplify faint ones, and change within the first hundredth.
 _POWER = 3
 
 

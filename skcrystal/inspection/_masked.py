@@ -40,9 +40,8 @@ class ScaledNetwork:
         of_edges : Tensor of shape (E,)
         """
         self._of_atoms = of_atoms
-        batch.edge_weight = (
-            of_edges  # in place: the sorted edges of the batch stay sorted
-        )
+        # In place: the sorted edges of the batch stay sorted.
+        batch.edge_weight = of_edges
         return self._network(batch)
 
     def _scale(self, module: nn.Module, inputs: tuple, vectors: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def fit_metal_probability(
 ) -> dict[str, Any]:
     """Fit the probability of a metal as a logistic function of a predicted gap.
 
-    A gap's own distribution does not say it: half of all crystals lie at zero exactly.
+    A normal distribution of the gap does not give it: half of all gaps are zero.
 
     Parameters
     ----------

@@ -196,7 +196,7 @@ def check_errors(
 def per_target(
     argument: str, values: Sequence[str] | None, n_targets: int
 ) -> list[str] | None:
-    """Check that there is one string a target; a single string speaks for one."""
+    """Check that there is one string a target; a single string is that of one."""
     if values is None:
         return None
     found = [values] if isinstance(values, str) else [str(value) for value in values]

@@ -80,7 +80,7 @@ def uncertainty_metrics(
         - ``mean_std``: mean standard deviation, in the target's unit.
 
         A target without labels has NaN throughout. One with a single label has NaN in
-        the two columns that speak of an ordering.
+        the two columns that measure an ordering.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def stack(parts: Sequence[Any], name: str) -> Any:
                 "rows may differ."
             )
         return np.concatenate(arrays)
-    # A DataFrame gives its columns to whoever asks for its entries
+    # Iteration over a DataFrame yields its columns
     parts = [p.to_numpy() if isinstance(p, pd.DataFrame) else p for p in parts]
     return [row for part in parts for row in part]
 

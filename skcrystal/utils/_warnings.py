@@ -23,11 +23,11 @@ def warn_of_unseen_elements(unseen: Iterable[int]) -> None:
         "features are only their place and properties in the periodic table; treat "
         "these predictions with care.",
         UnseenElementsWarning,
-        stacklevel=_stacklevel_of_caller(),
+        stacklevel=stacklevel_of_caller(),
     )
 
 
-def _stacklevel_of_caller() -> int:
+def stacklevel_of_caller() -> int:
     """Level of the first frame outside of this package, as `warnings.warn` counts."""
     frame, level = sys._getframe(1), 1
     while frame.f_back and _package_of(frame) == _PACKAGE:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 
 from ...utils._random import seed_estimator
 from ...utils._rows import take
+from ...utils._warnings import stacklevel_of_caller
 from .._learner import ActiveLearner
 from .._oracles import ask
 from ._state import CampaignState
@@ -130,5 +131,5 @@ class CampaignSteps:
             f"crystals; {about}. All are in failures_; run(..., retry_failures=True) "
             "queries them again.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=stacklevel_of_caller(),
         )

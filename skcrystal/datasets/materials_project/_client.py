@@ -133,9 +133,8 @@ def connect(key: str, endpoint: str) -> Iterator[Server]:
                 use_document_model=False,
                 mute_progress_bars=True,
             )
-        except (
-            MPRestError
-        ) as error:  # the server is up, and reports a failure of its own
+        except MPRestError as error:
+            # The server is up, and reports a failure of its own.
             raise ConnectionError(str(error)) from error
 
     with _patiently(client, key) as rester:

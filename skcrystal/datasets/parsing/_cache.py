@@ -11,6 +11,7 @@ from pathlib import Path
 import pymatgen.core
 
 from ...utils._sqlite_cache import SQLiteCache, digest
+from ...utils._warnings import stacklevel_of_caller
 from ._text import Text
 
 # Part of every key: raise it when a change makes another crystal of the same text.
@@ -53,7 +54,7 @@ def discard_if_damaged(cache: ParseCache) -> None:
         warnings.warn(
             f"the cache of crystals {cache.records.path} is damaged ({damage}); it is "
             "begun anew.",
-            stacklevel=4,
+            stacklevel=stacklevel_of_caller(),
         )
         cache.records.path.unlink(missing_ok=True)
 

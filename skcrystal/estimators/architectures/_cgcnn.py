@@ -105,7 +105,7 @@ class CGCNNRegressor(CGCNNArchitecture, GNNRegressor):
 
         The network is the published one, number for number; ``warm_start=True`` trains
         it on, and `fit` without that, or of a clone, trains the network of this class.
-        Crystals with elements that `atom_init` has not are refused, in either.
+        Crystals with elements that `atom_init` lacks are refused, in either case.
 
         Parameters
         ----------

@@ -178,7 +178,7 @@ class _OnePass:
 def site_batches(
     graphs: CrystalGraphs, store: GraphStore, hops: int | None
 ) -> Iterator[tuple[GraphBatch, slice | NDArray[np.int64]]]:
-    """Batches that ask after all sites of crystals, and where in S these are.
+    """Batches whose queried atoms are all sites of crystals, and their rows in S.
 
     Crystals too large to pass through a network at once come in parts, each with its
     receptive field.

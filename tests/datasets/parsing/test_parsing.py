@@ -397,8 +397,9 @@ def test_what_is_damaged_in_the_cache_is_parsed_again(tmp_path, prototypes, dama
         data = file.read_bytes()
         half = data[: len(data) // 2]
         file.write_bytes(b"nonsense" * 99 if damage == "file" else half)
-        with pytest.warns(UserWarning, match=r"cache.*damaged"):
+        with pytest.warns(UserWarning, match=r"cache.*damaged") as caught:
             second = parse_structures(texts, cache=tmp_path)
+        assert caught[0].filename == __file__
     assert second == first == parse_structures(texts, cache=tmp_path)
 
 

@@ -144,6 +144,14 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             GCNRegressor(**parameters).fit(crystals, np.ones(20))
 
+    @pytest.mark.parametrize(
+        "parameters",
+        [{"target_level": "atom", "pooling": "sum"}, {"atoms_per_part": 100}],
+    )
+    def test_parameters_are_checked_before_graphs_are_built(self, parameters):
+        with pytest.raises(ValueError, match='target_level="'):
+            GCNRegressor(**parameters).fit(["not a crystal"], [0.0])
+
     def test_a_single_crystal_cannot_be_held_back(self, glass):
         model = GCNRegressor(**QUICK, early_stopping=True)
         with pytest.raises(ValueError, match="X_val and y_val"):
