@@ -131,7 +131,9 @@ def split_validation(
         )
     if valid is not None and not valid.weights.any():
         if given:
-            raise ValueError("y_val, of the validation set, has no label.")
+            raise ValueError(
+                "y_val has no label at all; give some, or leave out X_val and y_val."
+            )
         raise ValueError(
             "early_stopping=True took a validation set without any label; raise "
             "`validation_fraction`, or set early_stopping=False."
