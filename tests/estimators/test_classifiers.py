@@ -115,7 +115,9 @@ class TestConformance:
 
     @pytest.mark.learning
     def test_it_learns_what_structure_decides(self, fitted, graphs, labels):
-        assert fitted.score(graphs, labels) > 0.8
+        # 18 of 40 crystals are of the largest class. Over eight seeds, networks are right
+        # in 0.88 to 0.96 on average, the least certain (DimeNet++) with a spread of 0.07.
+        assert fitted.score(graphs, labels) > 0.65
         assert fitted.score(graphs, labels) == accuracy_score(
             labels, fitted.predict(graphs)
         )
