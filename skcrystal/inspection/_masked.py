@@ -96,10 +96,6 @@ class MaskedNetwork(nn.Module):
         of_edges = self.edge_mask(x, edge_index)
         return self._read(self._network(self._batch, x, of_edges))
 
-    def unmasked(self) -> Tensor:
-        """Explained value without masks."""
-        return self.forward(*self.inputs())
-
     def inputs(self) -> tuple[Tensor, Tensor]:
         """Factors of one for all atoms (N, 1), and the edges (2, E)."""
         atoms = self._batch.atomic_numbers
