@@ -115,8 +115,8 @@ class TestConformance:
 
     @pytest.mark.learning
     def test_it_learns_what_structure_decides(self, fitted, graphs, labels):
-        # 18 of 40 crystals are of the largest class. Over eight seeds, networks are right
-        # in 0.88 to 0.96 on average, the least certain (DimeNet++) with a spread of 0.07.
+        # 18 of 40 crystals are of the largest class. Means over eight seeds are 0.88 to
+        # 0.96, with a spread over seeds of 0.07 for DimeNet++, less for others.
         assert fitted.score(graphs, labels) > 0.65
         assert fitted.score(graphs, labels) == accuracy_score(
             labels, fitted.predict(graphs)

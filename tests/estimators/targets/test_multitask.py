@@ -135,7 +135,7 @@ def test_targets_measured_on_different_crystals(model, graphs, three, sharing):
     measured = np.arange(len(three)) % 3
     apart[measured[:, None] != np.arange(3)] = np.nan
     assert (apart.notna().sum(axis=1) == 1).all()
-    model.set_params(sharing=sharing, hidden_dim=16, max_epochs=40, lr=0.01)
+    model.set_params(sharing=sharing, hidden_dim=16, max_epochs=80, lr=0.01)
     model.set_params(batch_size=20, task_weights="uncertainty")
     predicted = model.fit(graphs, apart).predict(graphs)
     assert model.target_names_ == NAMES
