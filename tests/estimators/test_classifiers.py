@@ -115,7 +115,7 @@ class TestConformance:
 
     @pytest.mark.learning
     def test_it_learns_what_structure_decides(self, fitted, graphs, labels):
-        # 18 of 40 crystals are of the largest class. Over twenty seeds the worst of five
+        # 18 of 40 crystals are of one class. Over twenty seeds the worst of five
         # networks has 0.925.
         assert fitted.score(graphs, labels) > 0.8
         assert fitted.score(graphs, labels) == accuracy_score(
