@@ -6,6 +6,10 @@ from collections import Counter
 from numbers import Integral
 from pathlib import Path
 
+# On small arrays a second thread costs more than it brings. Before numpy is imported,
+# and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import sklearn.utils
@@ -37,7 +41,6 @@ if "SKCRYSTAL_TEST_SEED_SHIFT" in os.environ:
 from skcrystal import CrystalGraphTransformer, GCNRegressor  # noqa: E402
 from skcrystal.datasets import load_pbe_prototypes  # noqa: E402
 
-# On small batches a second thread costs more than it brings.
 torch.set_num_threads(int(os.environ.get("SKCRYSTAL_TEST_THREADS", "1")))
 
 
